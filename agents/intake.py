@@ -1,0 +1,213 @@
+"""Intake: a record of `vectorize.tasks` becomes an accepted task and its units.
+
+Before the first unit is sent, the `accepted` event is durable and the owner's fold has said that
+this record is the one the task is made of. So two records under one id never mix: the second is
+a repeat (nothing to do) or a conflict (a dead letter).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from models.clock import Clock
+from models.errors import InvalidRequest, UnknownModel
+from models.events import Accepted
+from models.fold import Verdict
+from models.splitting import TaskLimits, refused_items, split
+from models.stranger import Found, read_task
+from models.tasks import TaskRequest, body_hash
+from models.unit_making import unit_of
+from models.units import ItemFailure, SourcePlace, UnitItem
+from streams import figures
+from streams.codec import encode
+from streams.dead_letters import DeadLetters
+from streams.delivery import Deliveries
+from streams.producing import PartitionOf, Producer, acknowledged
+from streams.records import Record
+from streams.topics import TopicNames
+
+log = structlog.get_logger("agents.intake")
+
+HOUR_MS = 3_600_000
+
+
+class Model(Protocol):
+    """What intake must know of a model."""
+
+    name: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of all that makes its vectors."""
+
+    @property
+    def collection(self) -> str:
+        """Where its vectors go unless the task says otherwise."""
+
+
+class Verdicts(Protocol):
+    """The fold's answers to `accepted` events."""
+
+    def expect(self, task_id: str, source: SourcePlace) -> "asyncio.Future[Verdict]":
+        """The answer for this record, once folded; `Verdict.OWN` only while work is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeOptions:
+    """What intake must know of the settings."""
+
+    limits: TaskLimits
+    retention_hours: int
+
+
+class Intake:
+    """Takes records of `vectorize.tasks`."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        deliveries: Deliveries,
+        verdicts: Verdicts,
+        dead_letters: DeadLetters,
+        resolve: Callable[[str | None], Model],
+        partition_of: PartitionOf,
+        names: TopicNames,
+        options: IntakeOptions,
+        clock: Clock,
+    ) -> None:
+        """`resolve` gives the model of a name (None: the default) or raises UnknownModel."""
+        self._producer = producer
+        self._deliveries = deliveries
+        self._verdicts = verdicts
+        self._dead_letters = dead_letters
+        self._resolve = resolve
+        self._partition_of = partition_of
+        self._names = names
+        self._options = options
+        self._clock = clock
+
+    async def begin(self, record: Record) -> Awaitable[None]:
+        """Take a record; each is worked on by itself."""
+        return self._take(record)
+
+    async def poison(self, record: Record, error: Exception, attempts: int) -> None:
+        """Send a record that intake itself broke on to the dead letters."""
+        detail = f"{type(error).__name__}: {error}"
+        await self._bury(record, "intake_failed", detail, attempts)
+
+    async def _take(self, record: Record) -> None:
+        if record.timestamp_ms < self._clock.now_ms() - self._options.retention_hours * HOUR_MS:
+            await self._bury(record, "too_old", "older than the task retention", 1)
+            return
+        try:
+            found = read_task(
+                record.value or b"",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                limits=self._options.limits,
+            )
+            model = self._resolve(found.request.model_name)
+        except UnknownModel as error:
+            await self._bury(record, "unknown_model", str(error), 1)
+        except InvalidRequest as error:
+            await self._bury(record, "invalid_task", str(error), 1)
+        else:
+            await self._place(record, found, model)
+
+    async def _place(self, record: Record, found: Found, model: Model) -> None:
+        key = found.task_id.encode()
+        if record.key != key or record.partition != self._partition_of(key):
+            await self._send_home(record, found, key)
+        else:
+            await self._accept(record, found, model)
+
+    async def _send_home(self, record: Record, found: Found, key: bytes) -> None:
+        """Produce a record that lies under the wrong key again under the right one."""
+        submitted_ms = found.request.submitted_ms or record.timestamp_ms
+        named = {"task_id": found.task_id, "submitted_ms": submitted_ms}
+        value = found.request.model_copy(update=named).model_dump_json(exclude_defaults=True)
+        await self._producer.send(self._names.tasks, key, value.encode())
+        log.info("record_sent_home", source=str(record), task_id=found.task_id)
+
+    async def _accept(self, record: Record, found: Found, model: Model) -> None:
+        request = found.request
+        source = SourcePlace(partition=record.partition, offset=record.offset)
+        refused = refused_items(request, self._options.limits)
+        units = split(request, refused, self._options.limits)
+        accepted = self._accepted(record, found, model, source, refused, len(units))
+        verdict = await self._announce(accepted, source)
+        if verdict is Verdict.CONFLICT:
+            detail = f"task {found.task_id} was submitted before with another body"
+            await self._bury(record, "conflict", detail, 1)
+        elif verdict is Verdict.OWN:
+            await self._send_units(accepted, units)
+            figures.TASKS_ACCEPTED.labels(request.task_type).inc()
+
+    async def _announce(self, accepted: Accepted, source: SourcePlace) -> Verdict:
+        answer = self._verdicts.expect(accepted.task_id, source)
+        try:
+            await self._producer.send(
+                self._names.events, accepted.task_id.encode(), encode(accepted)
+            )
+            await self._deliveries.or_leave(asyncio.wait({answer}))
+            return answer.result()
+        finally:
+            answer.cancel()
+
+    def _accepted(
+        self,
+        record: Record,
+        found: Found,
+        model: Model,
+        source: SourcePlace,
+        refused: Sequence[ItemFailure],
+        units: int,
+    ) -> Accepted:
+        request = found.request
+        submitted_ms = request.submitted_ms or record.timestamp_ms
+        return Accepted(
+            tenant=request.tenant,
+            traceparent=request.traceparent,
+            task_id=found.task_id,
+            at_ms=self._clock.now_ms(),
+            source=source,
+            body_hash=body_hash(request),
+            task_type=request.task_type,
+            model=model.name,
+            fingerprint=model.fingerprint,
+            collection=request.collection or model.collection,
+            lane=request.lane,
+            submitted_ms=submitted_ms,
+            deadline_ms=_deadline_ms(request, submitted_ms),
+            total_items=len(request.texts),
+            total_units=units,
+            rejected=list(refused),
+            own_ids=request.item_ids is not None,
+            metadata=request.metadata,
+            callback_url=str(request.callback_url) if request.callback_url else None,
+            retry_of=request.retry_of,
+        )
+
+    async def _send_units(self, accepted: Accepted, units: list[list[UnitItem]]) -> None:
+        topic = self._names.units(accepted.lane)
+        now_ms = self._clock.now_ms()
+        numbered = enumerate(units)
+        made = (unit_of(accepted, number, items, now_ms) for number, items in numbered)
+        sent = [
+            await self._producer.begin(topic, unit.id.encode(), encode(unit)) for unit in made
+        ]
+        for each in sent:
+            await acknowledged(each)
+
+    async def _bury(self, record: Record, reason: str, detail: str, attempts: int) -> None:
+        await self._dead_letters.bury(
+            record, stage="intake", reason=reason, detail=detail, attempts=attempts
+        )
+
+
+def _deadline_ms(request: TaskRequest, submitted_ms: int) -> int | None:
+    return submitted_ms + int(request.deadline_s * 1000) if request.deadline_s else None

@@ -1,0 +1,151 @@
+"""Store: vectors go into the vector store under deterministic ids, then the unit is reported done."""
+
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
+
+import structlog
+
+from embedding.catalog import Catalog
+from models.clock import Clock
+from models.errors import UnknownModel
+from models.events import UnitDone
+from models.ids import item_key, object_id
+from models.states import ItemErrorCode
+from models.units import EncodedUnit, ItemFailure, ItemOutcome, Unit, UnitItem
+from models.vectors import Passport, StoredItem, Vector
+from stores.vector_store import VectorWriter
+from streams import figures
+from streams.codec import BadRecord, Matrix, decode_vectors, encode
+from streams.dead_letters import DeadLetters
+from streams.producing import Producer
+from streams.records import Record
+from streams.topics import TopicNames
+
+log = structlog.get_logger("agents.store")
+
+
+class CancelMarks(Protocol):
+    """The Redis marks of cancelled tasks."""
+
+    async def cancelled(self, task_ids: Sequence[str]) -> frozenset[str]:
+        """Those of `task_ids` that are marked; none when Redis is away."""
+
+
+class Store:
+    """Takes records of `vectorize.vectors.<lane>`."""
+
+    def __init__(
+        self,
+        writer: VectorWriter,
+        producer: Producer,
+        catalog: Catalog,
+        marks: CancelMarks,
+        dead_letters: DeadLetters,
+        names: TopicNames,
+        clock: Clock,
+    ) -> None:
+        """Write by `writer`, which raises VectorStoreUnavailable in an outage: it is waited out."""
+        self._writer = writer
+        self._producer = producer
+        self._catalog = catalog
+        self._marks = marks
+        self._dead_letters = dead_letters
+        self._names = names
+        self._clock = clock
+
+    async def begin(self, record: Record) -> Awaitable[None]:
+        """Take a unit's vectors; units are written beside each other."""
+        header, vectors = decode_vectors(record.value)
+        return self._store(header, vectors)
+
+    async def poison(self, record: Record, error: Exception, attempts: int) -> None:
+        """Fail a unit that cannot be stored; bury a record that is none."""
+        try:
+            header, _ = decode_vectors(record.value)
+        except BadRecord as bad:
+            await self._dead_letters.bury(
+                record, stage="store", reason=bad.reason, detail=bad.detail, attempts=attempts
+            )
+            return
+        message = f"storing failed {attempts} times: {type(error).__name__}"
+        failed = [_failed(item, ItemErrorCode.STAGE_FAILED, message) for item in header.unit.items]
+        await self._report(header, failed, [], 0)
+
+    async def _store(self, header: EncodedUnit, vectors: Matrix) -> None:
+        unit = header.unit
+        if unit.task_id in await self._marks.cancelled([unit.task_id]):
+            return
+        begun_s = self._clock.monotonic_s()
+        refusals = await self._write(unit, vectors)
+        seconds = self._clock.monotonic_s() - begun_s
+        figures.STORE_SECONDS.observe(seconds)
+        failures = [refusal for refusal in refusals if refusal is not None]
+        stored = [
+            outcome
+            for outcome, refusal in zip(header.outcomes, refusals, strict=True)
+            if refusal is None
+        ]
+        figures.ITEMS_STORED.inc(len(stored))
+        await self._report(header, failures, stored, int(seconds * 1000))
+
+    async def _write(self, unit: Unit, vectors: Matrix) -> list[ItemFailure | None]:
+        try:
+            passport = self._catalog.resolve(unit.model).passport
+        except UnknownModel as error:
+            code = ItemErrorCode.MODEL_UNAVAILABLE
+            return [_failed(item, code, str(error)) for item in unit.items]
+        items = [
+            _stored_item(unit, item, passport, vector)
+            for item, vector in zip(unit.items, vectors, strict=True)
+        ]
+        return await self._writer.write(items)
+
+    async def _report(
+        self,
+        header: EncodedUnit,
+        refused: Sequence[ItemFailure],
+        stored: Sequence[ItemOutcome],
+        store_ms: int,
+    ) -> None:
+        unit = header.unit
+        if unit.source is None:
+            raise BadRecord("bad_frame", "vectors of a waiting caller do not go to the store")
+        event = UnitDone(
+            task_id=unit.task_id,
+            tenant=unit.tenant,
+            traceparent=unit.traceparent,
+            at_ms=self._clock.now_ms(),
+            unit=unit.number,
+            source=unit.source,
+            stored=len(stored),
+            failures=[*header.failures, *refused],
+            tokens=sum(outcome.tokens for outcome in stored),
+            truncated=sum(outcome.truncated for outcome in stored),
+            worker=header.worker,
+            queue_ms=header.queue_ms,
+            encode_ms=header.encode_ms,
+            store_ms=store_ms,
+        )
+        await self._producer.send(self._names.events, unit.task_id.encode(), encode(event))
+
+
+def _stored_item(unit: Unit, item: UnitItem, passport: Passport, vector: Vector) -> StoredItem:
+    key = item_key(unit.task_id, item.index, item.own_id)
+    return StoredItem(
+        object_id=object_id(unit.tenant, unit.collection, key, 0, unit.fingerprint),
+        tenant=unit.tenant,
+        collection=unit.collection,
+        task_id=unit.task_id,
+        index=item.index,
+        item=key,
+        own_id=item.own_id is not None,
+        text=item.text,
+        submitted_ms=unit.submitted_ms,
+        passport=passport,
+        vector=vector,
+        metadata=unit.metadata,
+    )
+
+
+def _failed(item: UnitItem, code: ItemErrorCode, message: str) -> ItemFailure:
+    return ItemFailure(index=item.index, code=code, message=message, own_id=item.own_id)

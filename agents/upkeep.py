@@ -1,0 +1,143 @@
+"""Upkeep: what is due on the rows a master owns, without anybody asking.
+
+Deadlines, retention, the removal of cancelled tasks' vectors, and the reconcile sweep. Each only
+sends an event (or removes vectors and then sends one): the fold alone changes rows.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from models.bitmap import contains
+from models.clock import Clock
+from models.events import DeadlinePassed, Event, RetentionPassed, Swept, UnitsResent
+from models.rows import TaskRow
+from models.splitting import TaskLimits, refused_items, split
+from models.tasks import TaskRequest
+from models.unit_making import unit_of
+from models.units import SourcePlace
+from models.vectors import Space
+from stores.vector_store import VectorWriter
+from streams import figures
+from streams.board import Board
+from streams.codec import encode
+from streams.index import Entry
+from streams.producing import Producer
+from streams.topics import TopicNames
+
+log = structlog.get_logger("agents.upkeep")
+
+HOUR_MS = 3_600_000
+#: Rows purged in one round, so that a round stays short.
+PURGED_A_ROUND = 500
+#: A row is sent again at most so often; then an operator has to look.
+MOST_RESENDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepOptions:
+    """What upkeep must know of the settings."""
+
+    limits: TaskLimits
+    retention_hours: int
+    stalled_after_s: float
+    interval_s: float = 1.0
+
+
+class Upkeep:
+    """The periodic work of a master."""
+
+    def __init__(
+        self,
+        board: Board,
+        producer: Producer,
+        writer: VectorWriter,
+        source: Callable[[SourcePlace], Awaitable[TaskRequest | None]],
+        pipeline_idle: Callable[[], Awaitable[bool]],
+        names: TopicNames,
+        options: UpkeepOptions,
+        clock: Clock,
+    ) -> None:
+        """`source` reads a task's record again; `pipeline_idle` tells that no lane has a backlog."""
+        self._board = board
+        self._producer = producer
+        self._writer = writer
+        self._source = source
+        self._pipeline_idle = pipeline_idle
+        self._names = names
+        self._options = options
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Look for what is due until cancelled."""
+        while True:
+            await asyncio.sleep(self._options.interval_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """Do one round over all owned partitions."""
+        rows = 0
+        for partition, index in list(self._board.indexes()):
+            now_ms = self._clock.now_ms()
+            rows += len(index)
+            due = [entry for entry in index.unfinished() if _deadline_over(entry, now_ms)]
+            for entry in due:
+                await self._send(DeadlinePassed(task_id=entry.task_id, at_ms=now_ms), partition)
+            oldest = now_ms - self._options.retention_hours * HOUR_MS
+            for entry in index.finished_before(oldest, PURGED_A_ROUND):
+                await self._send(RetentionPassed(task_id=entry.task_id, at_ms=now_ms), partition)
+            for entry in index.to_sweep(now_ms):
+                await self._sweep(partition, entry)
+            await self._resend_stalled(partition, list(index.unfinished()), now_ms)
+        figures.ROWS.set(rows)
+
+    async def _send(self, event: Event, partition: int) -> None:
+        await self._producer.send(
+            self._names.events, event.task_id.encode(), encode(event), partition=partition
+        )
+
+    async def _sweep(self, partition: int, entry: Entry) -> None:
+        """Remove the vectors of a cancelled or expired task, then note it."""
+        row = self._board.stored(partition, entry.task_id)
+        if row is None or entry.next_sweep_ms is None:
+            return
+        space = Space(tenant=row.tenant, collection=row.collection, fingerprint=row.fingerprint)
+        removed = await self._writer.delete_task(space, row.task_id)
+        log.info("swept", task_id=row.task_id, state=row.state, removed=removed)
+        swept = Swept(
+            task_id=row.task_id, at_ms=self._clock.now_ms(), due_ms=entry.next_sweep_ms
+        )
+        await self._send(swept, partition)
+
+    async def _resend_stalled(self, partition: int, entries: list[Entry], now_ms: int) -> None:
+        oldest = now_ms - int(self._options.stalled_after_s * 1000)
+        stalled = [entry for entry in entries if entry.last_event_ms < oldest]
+        if not stalled or not await self._pipeline_idle():
+            return  # a task that waits in a queue is not stalled
+        for entry in stalled:
+            row = self._board.stored(partition, entry.task_id)
+            if row is not None and not row.is_final and row.resent < MOST_RESENDS:
+                await self._resend(partition, row)
+
+    async def _resend(self, partition: int, row: TaskRow) -> None:
+        """Send a row's unfinished units again, made anew from its source record."""
+        request = await self._source(row.source)
+        if request is None:
+            log.error("source_gone", task_id=row.task_id, source=row.source)
+            return
+        limits = self._options.limits
+        units = split(request, refused_items(request, limits), limits)
+        missing = [n for n in range(len(units)) if not contains(row.done_units, n)]
+        log.warning("units_resent", task_id=row.task_id, units=len(missing))
+        await self._send(
+            UnitsResent(task_id=row.task_id, at_ms=self._clock.now_ms()), partition
+        )
+        for number in missing:
+            unit = unit_of(row, number, units[number], self._clock.now_ms())
+            await self._producer.send(self._names.units(row.lane), unit.id.encode(), encode(unit))
+
+
+def _deadline_over(entry: Entry, now_ms: int) -> bool:
+    return entry.deadline_ms is not None and entry.deadline_ms <= now_ms

@@ -1,0 +1,120 @@
+"""From settings to the options of the parts: each part has its own small type beside its code."""
+
+from agents.upkeep import UpkeepOptions
+from config.model import Settings
+from embedding.calls import BatchOptions
+from embedding.torch_encoder import TorchOptions
+from models.splitting import TaskLimits
+from stores.redis_cache import RedisOptions
+from stores.weaviate_options import IndexOptions, WeaviateOptions
+from streams.app import KafkaOptions
+from streams.topics import TopicOptions
+
+
+def kafka_options(settings: Settings) -> KafkaOptions:
+    """How the apps speak with Kafka."""
+    kafka = settings.kafka
+    return KafkaOptions(
+        bootstrap_servers=kafka.bootstrap_servers,
+        batch_size=kafka.batch_size,
+        linger_ms=kafka.linger_ms,
+        compression=kafka.compression,
+        max_record_bytes=kafka.max_record_bytes,
+        fetch_max_bytes=kafka.fetch_max_bytes,
+        max_poll_records=kafka.max_poll_records,
+        commit_interval_s=kafka.commit_interval_s,
+        request_timeout_s=kafka.request_timeout_s,
+        produce_timeout_s=kafka.produce_timeout_s,
+        session_timeout_s=kafka.session_timeout_s,
+        heartbeat_interval_s=kafka.heartbeat_interval_s,
+        rebalance_timeout_s=kafka.rebalance_timeout_s,
+    )
+
+
+def topic_options(settings: Settings) -> TopicOptions:
+    """Which topics exist, and how."""
+    kafka = settings.kafka
+    return TopicOptions(
+        prefix=kafka.topic_prefix,
+        partitions=kafka.partitions,
+        unit_partitions=kafka.unit_partitions,
+        replication_factor=kafka.replication_factor,
+        min_insync_replicas=kafka.min_insync_replicas,
+        max_record_bytes=kafka.max_record_bytes,
+        task_retention_hours=kafka.task_retention_hours,
+        internal_retention_hours=kafka.internal_retention_hours,
+        results_retention_hours=kafka.results_retention_hours,
+        dead_retention_hours=kafka.dead_retention_hours,
+        reply_retention_minutes=kafka.reply_retention_minutes,
+    )
+
+
+def task_limits(settings: Settings) -> TaskLimits:
+    """How much one task may bring."""
+    task = settings.task
+    return TaskLimits(
+        max_items=task.max_items,
+        max_text_bytes=task.max_text_bytes,
+        max_metadata_bytes=task.max_metadata_bytes,
+        max_deadline_s=task.max_deadline_s,
+        max_json_depth=task.max_json_depth,
+        unit_items=task.unit_items,
+        unit_bytes=task.unit_bytes,
+        max_units=task.max_units,
+    )
+
+
+def upkeep_options(settings: Settings) -> UpkeepOptions:
+    """When rows are due for something."""
+    task = settings.task
+    return UpkeepOptions(
+        limits=task_limits(settings),
+        retention_hours=task.retention_hours,
+        stalled_after_s=task.stalled_after_s,
+    )
+
+
+def batch_options(settings: Settings) -> BatchOptions:
+    """How texts are packed for the model."""
+    return BatchOptions(
+        batch_texts=settings.task.batch_texts, batch_tokens=settings.task.batch_tokens
+    )
+
+
+def torch_options(settings: Settings) -> TorchOptions:
+    """How a model runs on torch."""
+    return TorchOptions(
+        threads=settings.task.embed_threads or None,
+        forward_texts=settings.task.batch_texts,
+        forward_tokens=settings.task.batch_tokens,
+    )
+
+
+def redis_options(settings: Settings) -> RedisOptions:
+    """How to reach Redis; the topics' prefix keeps two services on one Redis apart."""
+    database = settings.database
+    return RedisOptions(
+        url=database.redis_url,
+        prefix=f"{settings.kafka.topic_prefix}:",
+        max_connections=database.redis_max_connections,
+        timeout_ms=database.redis_timeout_ms,
+    )
+
+
+def weaviate_options(settings: Settings) -> WeaviateOptions:
+    """How to reach Weaviate and what its indexes are like."""
+    database = settings.database
+    key = database.weaviate_api_key
+    return WeaviateOptions(
+        url=str(database.weaviate_url),
+        grpc_url=database.weaviate_grpc_url or "",
+        api_key=key.get_secret_value() if key else "",
+        query_timeout_s=min(10.0, database.weaviate_timeout_s),
+        write_timeout_s=database.weaviate_timeout_s,
+        schema_timeout_s=database.weaviate_timeout_s,
+        index=IndexOptions(
+            ef_construction=database.hnsw_ef_construction,
+            max_connections=database.hnsw_max_connections,
+            ef=database.hnsw_ef,
+        ),
+    )

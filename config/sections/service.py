@@ -1,0 +1,83 @@
+"""Settings of the process itself: its addresses, its logs, the limits of its HTTP door."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr
+
+from config.sections.values import SECTION, HttpUrl, OptionalValue, Word
+
+
+class LogLevel(StrEnum):
+    """How much is logged: each level includes the ones after it."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+
+def _level_name(value: object) -> object:
+    """A level's name without regard to case; `WARN` is `WARNING`."""
+    if not isinstance(value, str):
+        return value
+    name = value.strip().upper()
+    return "WARNING" if name == "WARN" else name
+
+
+class ServiceSettings(BaseModel):
+    """The process itself."""
+
+    model_config = SECTION
+
+    host: str = Field(
+        "0.0.0.0",  # noqa: S104  (the guide's own default)
+        min_length=1,
+        description="Address on which the HTTP API listens.",
+    )
+    port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP API.")
+    advertised_url: Annotated[HttpUrl | None, OptionalValue] = Field(
+        None,
+        description="URL under which other masters reach this one; "
+        "unset: this machine's address and the port really bound.",
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(_level_name)] = Field(
+        LogLevel.INFO, description="Least level that is logged."
+    )
+    log_format: Annotated[Literal["auto", "json", "console"], Word] = Field(
+        "auto", description="Shape of log lines; auto: console on a terminal, else JSON."
+    )
+    api_key: Annotated[SecretStr | None, OptionalValue] = Field(
+        None, description="Key that guards every endpoint but health; unset: no key is asked for."
+    )
+    max_body_bytes: int = Field(
+        8_388_608, ge=1024, le=67_108_864, description="Largest HTTP body accepted, in bytes."
+    )
+    data_dir: str = Field(
+        ".run/data",
+        min_length=1,
+        description="Folder of the tables on disk, one subfolder a process; "
+        "relative to the checkout.",
+    )
+    shutdown_timeout_s: float = Field(
+        25.0, gt=0, le=600, description="Longest time work in flight may take to finish at a stop."
+    )
+    max_wait_s: float = Field(
+        60.0, ge=0, le=600, description="Longest `?wait=` that a caller may ask for."
+    )
+    read_timeout_s: float = Field(
+        1.5, gt=0, le=60, description="How long a read waits for the task's owner before 503."
+    )
+    verdict_timeout_s: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        description="How long a submit with a key, or a cancel, waits for its verdict.",
+    )
+    worker_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port for health and metrics of the embed and store roles; 0: a free one.",
+    )

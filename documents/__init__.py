@@ -1,0 +1,1 @@
+"""Parsers and chunking of documents: compute without transport. Comes with document tasks."""

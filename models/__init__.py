@@ -1,0 +1,1 @@
+"""What things are: tasks, units, events, rows, errors, and the fold. Pure values; no I/O."""

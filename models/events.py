@@ -1,0 +1,115 @@
+"""What happens to a task: the records on `vectorize.events`, keyed by task id."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+
+from models.ids import DEFAULT_TENANT
+from models.states import Lane, TaskType
+from models.tasks import RECORD_VERSION
+from models.units import ItemFailure, SourcePlace
+
+
+class _Event(BaseModel):
+    """What every event carries."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    v: int = RECORD_VERSION
+    tenant: str = DEFAULT_TENANT
+    traceparent: str | None = None
+    task_id: str
+    at_ms: int = Field(description="When it happened, by the sender's clock; orders nothing.")
+
+
+class Accepted(_Event):
+    """Intake took a task and knows how many units it makes."""
+
+    kind: Literal["accepted"] = "accepted"
+    source: SourcePlace
+    body_hash: str
+    task_type: TaskType
+    model: str
+    fingerprint: str
+    collection: str
+    lane: Lane
+    submitted_ms: int
+    deadline_ms: int | None = None
+    total_items: int
+    total_units: int
+    rejected: list[ItemFailure] = Field(
+        default_factory=list, description="Items that never became part of a unit."
+    )
+    own_ids: bool = False
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    callback_url: str | None = None
+    retry_of: str | None = None
+
+
+class UnitStarted(_Event):
+    """A worker took a unit to its model (sent for a task's first unit only)."""
+
+    kind: Literal["unit_started"] = "unit_started"
+    unit: int
+    worker: str
+
+
+class UnitDone(_Event):
+    """Every item of a unit is decided: stored, or failed with its reason."""
+
+    kind: Literal["unit_done"] = "unit_done"
+    unit: int
+    source: SourcePlace
+    stored: int
+    failures: list[ItemFailure] = Field(default_factory=list)
+    tokens: int = 0
+    truncated: int = 0
+    worker: str
+    queue_ms: int = 0
+    encode_ms: int = 0
+    store_ms: int = 0
+
+
+class CancelRequested(_Event):
+    """A client wants the task to end."""
+
+    kind: Literal["cancel_requested"] = "cancel_requested"
+
+
+class DeadlinePassed(_Event):
+    """Somebody saw that the task's deadline is over."""
+
+    kind: Literal["deadline_passed"] = "deadline_passed"
+
+
+class UnitsResent(_Event):
+    """The sweep sent the unfinished units of a stalled task again."""
+
+    kind: Literal["units_resent"] = "units_resent"
+
+
+class Swept(_Event):
+    """The vectors of a cancelled or expired task were removed; `due_ms` names the sweep done."""
+
+    kind: Literal["swept"] = "swept"
+    due_ms: int
+
+
+class RetentionPassed(_Event):
+    """The task is old enough to be purged."""
+
+    kind: Literal["retention_passed"] = "retention_passed"
+
+
+Event = Annotated[
+    Accepted
+    | UnitStarted
+    | UnitDone
+    | CancelRequested
+    | DeadlinePassed
+    | UnitsResent
+    | Swept
+    | RetentionPassed,
+    Field(discriminator="kind"),
+]
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,0 +1,199 @@
+"""The fold: (row, event, offset) -> row. The one judge of a task's state; pure.
+
+Rules that make it safe under at-least-once delivery:
+- an event at or below the row's version was folded before: nothing changes, but what had to
+  follow it (an announcement, a verdict) is named again, since it may not have happened;
+- a unit that is done stays done, so a repeated or late `unit_done` counts nothing twice;
+- a final state is never left;
+- an event of another source record than the row's is not about this task's work.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from models.bitmap import bitmap_of, contains
+from models.events import (
+    Accepted,
+    CancelRequested,
+    DeadlinePassed,
+    Event,
+    RetentionPassed,
+    Swept,
+    UnitDone,
+    UnitsResent,
+    UnitStarted,
+)
+from models.rows import TaskRow
+from models.states import SWEPT, TaskState
+from models.units import ItemFailure
+
+#: The place of intake's own refusals among a row's `error_units`.
+INTAKE_ERRORS = 0
+
+
+class Verdict(StrEnum):
+    """What an `accepted` event came to."""
+
+    OWN = "own"
+    """The row is this record's: its units are to be sent, unless the task is final."""
+    REPEAT = "repeat"
+    """Another record with the same body came first: nothing is to be done."""
+    CONFLICT = "conflict"
+    """Another record with another body came first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What an event came to; `row` is None where the task is (or stays) unknown."""
+
+    row: TaskRow | None
+    changed: bool = False
+    purged: bool = False
+    verdict: Verdict | None = None
+    error_unit: int | None = None
+    errors: tuple[ItemFailure, ...] = field(default=())
+
+    @property
+    def announce(self) -> bool:
+        """Whether the final state is still to be told."""
+        return self.row is not None and self.row.is_final and not self.row.announced
+
+
+def fold(row: TaskRow | None, event: Event, offset: int, *, max_run_ms: int) -> Folded:
+    """Fold `event`, read at `offset`, into `row`.
+
+    `max_run_ms` is how long a unit may run: a cancelled task is swept again after it.
+    """
+    if isinstance(event, Accepted):
+        return _accepted(row, event, offset)
+    if row is None:
+        return Folded(None)
+    if offset <= row.version:
+        return _repeated(row, event)
+    if isinstance(event, RetentionPassed):
+        return Folded(None, changed=True, purged=True) if row.is_final else Folded(row)
+    return _later(row, event, offset, max_run_ms)
+
+
+def _later(row: TaskRow, event: Event, offset: int, max_run_ms: int) -> Folded:
+    if isinstance(event, UnitDone):
+        return _unit_done(row, event, offset)
+    if isinstance(event, CancelRequested):
+        return _ended(row, event, offset, TaskState.CANCELLED, max_run_ms)
+    if isinstance(event, DeadlinePassed):
+        return _ended(row, event, offset, TaskState.EXPIRED, max_run_ms)
+    changes = _CHANGES[type(event)](row, event)
+    return Folded(_next(row, event, offset, **changes), changed=True)
+
+
+def _next(row: TaskRow, event: Event, offset: int, **changes: Any) -> TaskRow:
+    if not row.is_final:
+        changes.setdefault("last_event_ms", event.at_ms)
+    return row.model_copy(update={"version": offset, **changes})
+
+
+def _accepted(row: TaskRow | None, event: Accepted, offset: int) -> Folded:
+    if row is not None:
+        return Folded(row, verdict=_verdict(row, event))
+    errors = tuple(event.rejected)
+    new = TaskRow(
+        **event.model_dump(include=_TAKEN_OVER, exclude={"source"}),
+        source=event.source,
+        version=offset,
+        state=TaskState.PENDING,
+        last_event_ms=event.at_ms,
+        failed=bitmap_of(error.index for error in errors),
+        failed_items=len(errors),
+        error_units=1 << INTAKE_ERRORS if errors else 0,
+        first_error=errors[0].message if errors else None,
+    )
+    return Folded(
+        _finish_if_done(new, event.at_ms),
+        changed=True,
+        verdict=Verdict.OWN,
+        error_unit=INTAKE_ERRORS if errors else None,
+        errors=errors,
+    )
+
+
+_TAKEN_OVER = set(Accepted.model_fields) & set(TaskRow.model_fields) - {"v"}
+
+
+def _verdict(row: TaskRow, event: Accepted) -> Verdict:
+    if row.source == event.source:
+        return Verdict.OWN
+    return Verdict.REPEAT if row.body_hash == event.body_hash else Verdict.CONFLICT
+
+
+def _repeated(row: TaskRow, event: Event) -> Folded:
+    """Name again the errors that stood under this event: their row may not have been written."""
+    if isinstance(event, UnitDone) and event.failures and event.source == row.source:
+        return Folded(row, error_unit=event.unit + 1, errors=tuple(event.failures))
+    return Folded(row)
+
+
+def _unit_done(row: TaskRow, event: UnitDone, offset: int) -> Folded:
+    known = event.unit < row.total_units and event.source == row.source
+    if row.is_final or not known or contains(row.done_units, event.unit):
+        return Folded(_next(row, event, offset), changed=True)
+    failures = event.failures
+    counted = _next(
+        row,
+        event,
+        offset,
+        state=TaskState.PROCESSING,
+        started_ms=row.started_ms or event.at_ms,
+        done_units=row.done_units | 1 << event.unit,
+        stored_items=row.stored_items + event.stored,
+        failed_items=row.failed_items + len(failures),
+        failed=row.failed | bitmap_of(failure.index for failure in failures),
+        error_units=row.error_units | (2 << event.unit if failures else 0),
+        first_error=row.first_error or (failures[0].message if failures else None),
+        truncated_items=row.truncated_items + event.truncated,
+        tokens=row.tokens + event.tokens,
+    )
+    return Folded(
+        _finish_if_done(counted, event.at_ms),
+        changed=True,
+        error_unit=event.unit + 1 if failures else None,
+        errors=tuple(failures),
+    )
+
+
+def _finish_if_done(row: TaskRow, at_ms: int) -> TaskRow:
+    if not row.all_units_done:
+        return row
+    state = TaskState.COMPLETED if row.stored_items else TaskState.FAILED
+    return row.model_copy(update={"state": state, "finished_ms": at_ms})
+
+
+def _ended(row: TaskRow, event: Event, offset: int, state: TaskState, max_run_ms: int) -> Folded:
+    due = row.deadline_ms is not None and event.at_ms >= row.deadline_ms
+    if row.is_final or (state is TaskState.EXPIRED and not due):
+        return Folded(_next(row, event, offset), changed=True)
+    sweeps = [event.at_ms, event.at_ms + max_run_ms] if state in SWEPT else []
+    ended = _next(row, event, offset, state=state, finished_ms=event.at_ms, sweeps_due_ms=sweeps)
+    return Folded(ended, changed=True)
+
+
+def _unit_started(row: TaskRow, event: UnitStarted) -> dict[str, Any]:
+    if row.is_final:
+        return {}
+    return {"state": TaskState.PROCESSING, "started_ms": row.started_ms or event.at_ms}
+
+
+def _units_resent(row: TaskRow, event: UnitsResent) -> dict[str, Any]:  # noqa: ARG001  # one shape for all
+    return {"resent": row.resent + 1}
+
+
+def _swept(row: TaskRow, event: Swept) -> dict[str, Any]:
+    return {"sweeps_due_ms": [due for due in row.sweeps_due_ms if due != event.due_ms]}
+
+
+_CHANGES: dict[type, Callable[[TaskRow, Any], dict[str, Any]]] = {
+    UnitStarted: _unit_started,
+    UnitsResent: _units_resent,
+    Swept: _swept,
+}

@@ -1,0 +1,74 @@
+"""The row of a task in the table `tasks`: the truth every answer is read from."""
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from models.bitmap import Bitmap
+from models.ids import DEFAULT_TENANT
+from models.states import FINAL, Lane, TaskState, TaskType
+from models.tasks import RECORD_VERSION
+from models.units import SourcePlace
+
+
+class TaskRow(BaseModel):
+    """Everything known about a task, folded from its events."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    v: int = RECORD_VERSION
+    task_id: str
+    tenant: str = DEFAULT_TENANT
+    traceparent: str | None = None
+    version: int = Field(description="Offset on `vectorize.events` of the last event folded in.")
+    state: TaskState
+    source: SourcePlace
+    body_hash: str
+    task_type: TaskType
+    model: str
+    fingerprint: str
+    collection: str
+    lane: Lane
+    own_ids: bool = False
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    callback_url: str | None = None
+    retry_of: str | None = None
+
+    submitted_ms: int
+    deadline_ms: int | None = None
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    last_event_ms: int
+
+    total_items: int
+    total_units: int
+    done_units: Bitmap = Field(default=0, description="Units whose items are all decided.")
+    failed: Bitmap = Field(default=0, description="Indexes of items without a vector.")
+    error_units: Bitmap = Field(
+        default=0,
+        description="Rows of the table `errors`: bit 0 intake's, bit n + 1 those of unit n.",
+    )
+    first_error: str | None = None
+    stored_items: int = 0
+    failed_items: int = 0
+    truncated_items: int = 0
+    tokens: int = 0
+    resent: int = Field(default=0, description="How often the sweep sent its units again.")
+    sweeps_due_ms: list[int] = Field(
+        default_factory=list, description="When its stored vectors are to be removed (again)."
+    )
+    announced: bool = Field(default=False, description="Its record on `vectorize.results` stands.")
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the task has reached a state it never leaves."""
+        return self.state in FINAL
+
+    @property
+    def progress(self) -> float:
+        """The share of items decided, 0.0–1.0."""
+        decided = self.stored_items + self.failed_items
+        return round(decided / self.total_items, 4) if self.total_items else 1.0
+
+    @property
+    def all_units_done(self) -> bool:
+        """Whether every unit is decided."""
+        return self.done_units.bit_count() >= self.total_units

@@ -1,0 +1,140 @@
+"""From a request to units: which items may go on, and how they are cut into micro-batches. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from models.errors import InvalidRequest, LimitExceeded
+from models.states import ItemErrorCode
+from models.tasks import TaskRequest
+from models.units import ItemFailure, UnitItem
+
+#: Bytes an item adds to its unit's record beside its text and id.
+ITEM_OVERHEAD_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLimits:
+    """How much one task may bring (settings task.*)."""
+
+    max_items: int = 10_000
+    max_text_bytes: int = 262_144
+    max_metadata_bytes: int = 16_384
+    max_deadline_s: float = 604_800.0
+    max_json_depth: int = 32
+    unit_items: int = 64
+    unit_bytes: int = 393_216
+    max_units: int = 1024
+
+
+def check_request(request: TaskRequest, limits: TaskLimits) -> None:
+    """Raise InvalidRequest or LimitExceeded for what no part of the task can survive.
+
+    An empty or oversized text among others fails alone later; as a task's only text it is refused
+    here.
+    """
+    texts = request.texts
+    if not texts:
+        raise InvalidRequest(field="data", reason="the list is empty; send at least one text")
+    _at_most(len(texts), limits.max_items, "data", "the number of texts", "task.max_items")
+    metadata_bytes = len(orjson.dumps(request.metadata))
+    _at_most(
+        metadata_bytes,
+        limits.max_metadata_bytes,
+        "metadata",
+        "its size in bytes",
+        "task.max_metadata_bytes",
+    )
+    if request.deadline_s is not None:
+        longest = int(limits.max_deadline_s)
+        _at_most(int(request.deadline_s), longest, "deadline_s", "it", "task.max_deadline_s")
+    if isinstance(request.data, str):
+        _check_only_text(request.data, limits)
+
+
+def _at_most(given: int, limit: int, field: str, what: str, setting: str) -> None:
+    if given > limit:
+        raise LimitExceeded(field=field, what=what, limit=limit, given=given, setting=setting)
+
+
+def _check_only_text(text: str, limits: TaskLimits) -> None:
+    if not text.strip():
+        raise InvalidRequest(field="data", reason="the text is empty")
+    _at_most(
+        json_bytes(text),
+        limits.max_text_bytes,
+        "data",
+        "the text's size in bytes",
+        "task.max_text_bytes",
+    )
+
+
+def json_bytes(text: str) -> int:
+    """Count the bytes `text` takes inside a JSON record, quotes included."""
+    return len(orjson.dumps(text))
+
+
+def refused_items(request: TaskRequest, limits: TaskLimits) -> list[ItemFailure]:
+    """List the items that cannot go on, each with its reason."""
+    found = (_refusal(i, text, limits) for i, text in enumerate(request.texts))
+    own_ids = request.item_ids
+    return [
+        refusal.model_copy(update={"own_id": own_ids[refusal.index]}) if own_ids else refusal
+        for refusal in found
+        if refusal is not None
+    ]
+
+
+def _refusal(index: int, text: str, limits: TaskLimits) -> ItemFailure | None:
+    if not text.strip():
+        return ItemFailure(
+            index=index, code=ItemErrorCode.EMPTY_TEXT, message=f"data[{index}]: the text is empty"
+        )
+    # Six bytes is the most one character takes in JSON: short texts need no measuring.
+    if len(text) * 6 + 2 > limits.max_text_bytes and json_bytes(text) > limits.max_text_bytes:
+        return ItemFailure(
+            index=index,
+            code=ItemErrorCode.TEXT_TOO_LARGE,
+            message=f"data[{index}]: {json_bytes(text)} bytes, over the limit of"
+            f" {limits.max_text_bytes} (setting task.max_text_bytes)",
+        )
+    return None
+
+
+def split(
+    request: TaskRequest, refused: Sequence[ItemFailure], limits: TaskLimits
+) -> list[list[UnitItem]]:
+    """Cut the remaining items into units, in order.
+
+    A unit holds up to `batch_size` (or the limit) items and `unit_bytes` bytes; both give way
+    where a task would otherwise need more than `max_units` units.
+    """
+    left_out = {failure.index for failure in refused}
+    own_ids = request.item_ids
+    items = [
+        UnitItem(index=i, text=text, own_id=own_ids[i] if own_ids else None)
+        for i, text in enumerate(request.texts)
+        if i not in left_out
+    ]
+    return list(_cut(items, _unit_items(request, len(items), limits), limits.unit_bytes))
+
+
+def _unit_items(request: TaskRequest, count: int, limits: TaskLimits) -> int:
+    wanted = min(request.batch_size or limits.unit_items, limits.unit_items)
+    least = -(-count // limits.max_units)
+    return max(wanted, least)
+
+
+def _cut(items: list[UnitItem], most_items: int, most_bytes: int) -> Iterator[list[UnitItem]]:
+    unit: list[UnitItem] = []
+    size = 0
+    for item in items:
+        item_bytes = json_bytes(item.text) + len(item.own_id or "") * 6 + ITEM_OVERHEAD_BYTES
+        if unit and (len(unit) >= most_items or size + item_bytes > most_bytes):
+            yield unit
+            unit, size = [], 0
+        unit.append(item)
+        size += item_bytes
+    if unit:
+        yield unit

@@ -1,0 +1,95 @@
+"""What a client asks for: the public record on `vectorize.tasks` and the body of a submit."""
+
+import hashlib
+from typing import Annotated, Literal, Self
+
+import orjson
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from models.ids import DEFAULT_TENANT, TASK_ID_PATTERN
+from models.states import Lane, TaskType, lane_of
+
+#: The newest version of every record this code writes and understands.
+RECORD_VERSION = 1
+
+#: Fields that do not change what is asked for, so they stay out of the body hash.
+_NOT_HASHED = {"v", "task_id", "idempotency_key", "submitted_ms", "traceparent", "tenant"}
+
+ItemId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class TaskRequest(BaseModel):
+    """One task as a client submits it over HTTP or produces it to Kafka."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    task_type: TaskType = Field(description="What is to be done.")
+    data: str | list[str] = Field(
+        description="One text for text_vectorization, a list of texts for batch_vectorization."
+    )
+    model_name: str | None = Field(
+        default=None, max_length=256, description="A model of the catalog; default: the service's."
+    )
+    priority: Annotated[int, Field(strict=True)] | Literal["high", "normal", "low"] = Field(
+        default=1, description="An integer (≥ 5 high, ≤ 0 low, else normal) or a lane's name."
+    )
+    batch_size: Annotated[int, Field(strict=True)] | None = Field(
+        default=None, ge=1, le=10_000, description="A hint: how many texts go to the model at once."
+    )
+    metadata: dict[str, JsonValue] = Field(
+        default_factory=dict, description="The client's own facts, stored beside every vector."
+    )
+    collection: str | None = Field(
+        default=None,
+        pattern=r"^[A-Z][A-Za-z0-9_]{0,127}$",
+        description="Where to store; default: one collection per model.",
+    )
+    item_ids: list[ItemId] | None = Field(
+        default=None, description="The client's ids, one a text: a second run overwrites."
+    )
+    deadline_s: float | None = Field(
+        default=None, gt=0, description="Seconds after which an unfinished task expires."
+    )
+    callback_url: AnyHttpUrl | None = Field(
+        default=None, description="Where a notice of the final state goes (delivered later)."
+    )
+    task_id: str | None = Field(
+        default=None,
+        pattern=rf"^{TASK_ID_PATTERN.pattern}$",
+        description="The client's own id for the task.",
+    )
+    idempotency_key: str | None = Field(
+        default=None, min_length=1, max_length=255, description="One key is one task, ever."
+    )
+    retry_of: str | None = Field(default=None, max_length=128, description="The task retried.")
+    v: int = Field(default=RECORD_VERSION, ge=1, description="Version of this record.")
+    tenant: str = Field(default=DEFAULT_TENANT, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    submitted_ms: int | None = Field(default=None, ge=0, description="When the service took it.")
+    traceparent: str | None = Field(default=None, max_length=128)
+
+    @model_validator(mode="after")
+    def _data_fits_the_type(self) -> Self:
+        if (self.task_type is TaskType.TEXT) != isinstance(self.data, str):
+            wanted = "one string" if self.task_type is TaskType.TEXT else "a list of strings"
+            raise ValueError(f"data: {self.task_type} takes {wanted}")
+        if self.item_ids is not None and len(self.item_ids) != len(self.texts):
+            raise ValueError(f"item_ids: {len(self.item_ids)} ids for {len(self.texts)} texts")
+        if self.item_ids is not None and len(set(self.item_ids)) != len(self.item_ids):
+            raise ValueError("item_ids: an id stands twice; each text needs its own")
+        return self
+
+    @property
+    def texts(self) -> list[str]:
+        """The items, whatever the task type."""
+        return [self.data] if isinstance(self.data, str) else self.data
+
+    @property
+    def lane(self) -> Lane:
+        """The lane the task's priority means."""
+        return lane_of(self.priority)
+
+
+def body_hash(request: TaskRequest) -> str:
+    """Hash what is asked for, so that a repeat under one key can be told from another body."""
+    asked = request.model_dump(mode="json", exclude=_NOT_HASHED, exclude_defaults=True)
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]

@@ -1,0 +1,105 @@
+"""Units: micro-batches of items on their way to a model, and back with their vectors."""
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from models.ids import DEFAULT_TENANT, UnitId, unit_id
+from models.states import ItemErrorCode, Lane
+from models.tasks import RECORD_VERSION
+
+
+class SourcePlace(BaseModel):
+    """Where on `vectorize.tasks` a task's record lies."""
+
+    model_config = ConfigDict(frozen=True)
+
+    partition: int
+    offset: int
+
+
+class ReplyAddress(BaseModel):
+    """Where a waiting caller listens: a partition of `vectorize.replies` and its own mark."""
+
+    model_config = ConfigDict(frozen=True)
+
+    partition: int
+    correlation_id: str
+    deadline_ms: int = Field(description="After this nobody listens any more.")
+
+
+class UnitItem(BaseModel):
+    """One text of a unit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int = Field(description="Position in the task's data, from 0.")
+    text: str
+    own_id: str | None = Field(default=None, description="The client's id of this item.")
+
+
+class ItemFailure(BaseModel):
+    """Why one item has no vector."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    code: ItemErrorCode
+    message: str = Field(description="A sentence for a person; never the text itself.")
+    own_id: str | None = None
+
+
+class Unit(BaseModel):
+    """Up to 64 texts of one task (`vectorize.units.<lane>`), or of one waiting caller."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    v: int = RECORD_VERSION
+    tenant: str = DEFAULT_TENANT
+    traceparent: str | None = None
+    task_id: str
+    number: int = Field(description="The unit's number within the task, from 0.")
+    source: SourcePlace | None = Field(
+        default=None, description="The task's record; None for a waiting caller."
+    )
+    lane: Lane
+    model: str
+    fingerprint: str
+    collection: str
+    submitted_ms: int
+    sent_ms: int = Field(description="When intake sent this unit; queue wait counts from here.")
+    deadline_ms: int | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    items: list[UnitItem]
+    reply: ReplyAddress | None = None
+
+    @property
+    def id(self) -> UnitId:
+        """The unit's name and its record's key."""
+        return unit_id(self.task_id, self.number)
+
+
+class ItemOutcome(BaseModel):
+    """What the encoder says of an item that has a vector."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tokens: int
+    truncated: bool = False
+
+
+class EncodedUnit(BaseModel):
+    """The header of a record on `vectorize.vectors.<lane>`; the vectors follow it as raw bytes.
+
+    `unit.items` are the items that have a vector, in the order of the vectors' rows;
+    `outcomes` stand beside them; `failures` are the items that have none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    v: int = RECORD_VERSION
+    unit: Unit
+    outcomes: list[ItemOutcome]
+    failures: list[ItemFailure] = Field(default_factory=list)
+    dimension: int
+    worker: str
+    queue_ms: int = Field(description="From intake's send to the model's start.")
+    encode_ms: int

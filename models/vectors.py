@@ -1,0 +1,73 @@
+"""Vectors on their way into the store and back: what is written, read and found."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+#: One vector, `(dim,) float32`; several are `(n, dim) float32`.
+Vector = NDArray[np.float32]
+
+
+class Passport(BaseModel):
+    """What made a vector; two vectors may be compared only under equal fingerprints."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model: str
+    revision: str
+    files_hash: str = Field(description="sha256 of the weights.")
+    dimension: int
+    normalized: bool
+    prompt: str = ""
+    fingerprint: str = Field(description="Short hash over all the others.")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """One object to be written: its place, what it says, and its vector."""
+
+    object_id: UUID
+    tenant: str
+    collection: str
+    task_id: str
+    index: int
+    item: str
+    own_id: bool
+    text: str
+    submitted_ms: int
+    passport: Passport
+    vector: Vector
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
+
+
+class Space(BaseModel):
+    """Where vectors live that may be compared: tenant, collection and model fingerprint."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    collection: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """One object of a task, read back."""
+
+    index: int
+    item: str
+    vector: Vector | None
+
+
+class Hit(BaseModel):
+    """One search result, best first."""
+
+    id: UUID = Field(description="The stored object's id.")
+    score: float = Field(description="Cosine similarity, −1.0–1.0.")
+    text: str
+    task: str = Field(description="The task that stored it.")
+    item: str = Field(description="The client's item id, or task/index.")
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)

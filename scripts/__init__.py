@@ -1,0 +1,1 @@
+"""Programs that start, measure and try out the service; nothing imports them."""

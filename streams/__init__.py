@@ -1,0 +1,1 @@
+"""Everything that names Kafka: topics, tables, codecs, delivery, replies, the Faust apps."""

@@ -1,0 +1,241 @@
+"""The Faust app of one role, with the settings that decide the design (FAUST.md, end of part B)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+import structlog
+from faust.app.base import BootStrategy
+from faust.types import TP
+from faust.types.transports import TransportT
+from yarl import URL
+
+from streams.delivery import Deliveries, Delivery
+from streams.records import Place
+from streams.side_reader import SideReader
+from streams.transport import LedgerConsumer, LedgerTransport
+
+log = structlog.get_logger("streams.app")
+
+Background = Callable[[], Awaitable[None]]
+
+#: Pause before a background loop that ended with an error is started again.
+RESTART_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaOptions:
+    """How an app speaks with Kafka."""
+
+    bootstrap_servers: str
+    batch_size: int = 16_384
+    linger_ms: int = 0
+    compression: str = "none"
+    max_record_bytes: int = 9 * 1024 * 1024
+    fetch_max_bytes: int = 10 * 1024 * 1024
+    max_poll_records: int = 64
+    commit_interval_s: float = 1.0
+    request_timeout_s: float = 30.0
+    produce_timeout_s: float = 180.0
+    session_timeout_s: float = 10.0
+    heartbeat_interval_s: float = 3.0
+    rebalance_timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """Where the app's web server listens, and what it is made with."""
+
+    host: str
+    port: int
+    canonical_url: str
+    application: dict[str, object] = field(default_factory=dict)
+
+
+class _WithoutWeb(BootStrategy):
+    enable_web = False
+
+
+class _WithWeb(BootStrategy):
+    enable_web = True
+
+
+class StageApp(faust.App):
+    """A Faust app whose deliveries are ours."""
+
+    deliveries: Deliveries
+    reader: SideReader
+
+    def __init__(self, app_id: str, **options: Any) -> None:
+        """Begin with nothing to run; see `stage_app`."""
+        self.before_start: list[Background] = []
+        self.before_stop: list[Background] = []
+        self.after_stop: list[Background] = []
+        self.companions: list[StageApp] = []
+        self.stage_deliveries: dict[str, Delivery] = {}
+        self._backgrounds: list[tuple[str, Background]] = []
+        self._running: list[asyncio.Task[None]] = []
+        super().__init__(app_id, **options)
+
+    def _new_transport(self) -> TransportT:
+        return cast(TransportT, LedgerTransport(self.conf.broker_consumer, self))
+
+    async def on_first_start(self) -> None:
+        """Make sure of the topics before anything consumes."""
+        for step in self.before_start:
+            await step()
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+
+    def background(self, name: str, run: Background) -> None:
+        """Run something beside the agents for as long as the app lives, whatever it meets."""
+        self._backgrounds.append((name, run))
+
+    def background_once(self, name: str, run: Background) -> None:
+        """Run something once beside the agents; a failure is logged and changes nothing."""
+        self._backgrounds.append((name, partial(_once, run)))
+
+    async def on_started(self) -> None:
+        """Start what runs beside the agents, and the apps that share this process."""
+        await super().on_started()
+        self._running = [
+            asyncio.create_task(_for_ever(name, run), name=name) for name, run in self._backgrounds
+        ]
+        for companion in self.companions:
+            await self.add_runtime_dependency(companion)
+
+    async def on_stop(self) -> None:
+        """End what runs beside the agents, then the app."""
+        for step in self.before_stop:
+            await step()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        for step in self.after_stop:
+            await step()
+        await super().on_stop()
+        await self.reader.close()
+
+    def deliver(self, topics: list[str], delivery: Delivery) -> None:
+        """Consume `topics`, raw bytes, into `delivery`: one Faust agent."""
+        channel = self.topic(
+            *topics,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            allow_empty=True,
+        )
+        self.agent(channel, name=delivery.stage.name)(delivery.run)
+        for topic in topics:
+            self.stage_deliveries[topic] = delivery
+
+    def committed(self, place: Place) -> int:
+        """The first offset this group has not committed."""
+        return cast(LedgerConsumer, self.consumer).committed(TP(*place))
+
+    def in_standing(self) -> bool:
+        """Tell whether partitions are assigned, tables recovered, and no rebalance is under way."""
+        return (
+            self.started
+            and not self.rebalancing
+            and not self.tables.recovery.in_recovery
+            and self.tables.recovery.completed.is_set()
+        )
+
+    def assigned(self) -> set[Place]:
+        """The source partitions in hand now; none while not in standing."""
+        if not self.in_standing():
+            return set()
+        places = (Place(*place) for place in self.consumer.assignment())
+        return {place for place in places if place.topic in self.stage_deliveries}
+
+
+async def _once(run: Background) -> None:
+    await run()
+    await asyncio.Event().wait()
+
+
+async def _for_ever(name: str, run: Background) -> None:
+    while True:
+        try:
+            await run()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001  # Faust ends the app on what leaves a task
+            log.warning("background_restarts", name=name, error=repr(error)[:500])
+        await asyncio.sleep(RESTART_S)
+
+
+def stage_app(
+    app_id: str,
+    kafka: KafkaOptions,
+    data_dir: Path,
+    *,
+    web: WebOptions | None = None,
+    logging_config: dict[str, object] | None = None,
+) -> StageApp:
+    """Make the Faust app of a role; without `web` it opens no port."""
+    app = StageApp(
+        app_id,
+        **_kafka_settings(kafka),
+        **_web_settings(web),
+        autodiscover=False,
+        debug=False,
+        store="rocksdb://",
+        datadir=data_dir,
+        logging_config=logging_config,
+        table_standby_replicas=0,
+        topic_disable_leader=True,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=kafka.max_poll_records * 4,
+        # Faust only logs about a slow batch; ours may rightly take as long as a model loads.
+        stream_processing_timeout=3600.0,
+        broker_commit_livelock_soft_timeout=3600.0,
+    )
+    app.reader = SideReader(kafka.bootstrap_servers, kafka.fetch_max_bytes)
+    app.deliveries = Deliveries(app, app.reader)
+    app.boot_strategy = (_WithWeb if web else _WithoutWeb)(app)
+    return app
+
+
+def _kafka_settings(kafka: KafkaOptions) -> dict[str, Any]:
+    brokers = [URL(f"aiokafka://{server.strip()}") for server in kafka.bootstrap_servers.split(",")]
+    return {
+        "broker": brokers,
+        "broker_request_timeout": kafka.request_timeout_s,
+        "broker_session_timeout": kafka.session_timeout_s,
+        "broker_heartbeat_interval": kafka.heartbeat_interval_s,
+        "broker_rebalance_timeout": kafka.rebalance_timeout_s,
+        "broker_commit_interval": kafka.commit_interval_s,
+        "broker_max_poll_records": kafka.max_poll_records,
+        # Faust does not poll without active partitions, and an idle member that is put out never
+        # comes back (FAUST 2.3): a spare worker must be able to wait for days.
+        "broker_max_poll_interval": 7 * 86_400.0,
+        "consumer_max_fetch_size": kafka.fetch_max_bytes,
+        "consumer_auto_offset_reset": "earliest",
+        "producer_acks": -1,
+        "producer_linger": kafka.linger_ms / 1000,
+        "producer_max_batch_size": kafka.batch_size,
+        "producer_max_request_size": kafka.max_record_bytes,
+        "producer_compression_type": None if kafka.compression == "none" else kafka.compression,
+        "producer_request_timeout": kafka.produce_timeout_s,
+    }
+
+
+def _web_settings(web: WebOptions | None) -> dict[str, Any]:
+    off = {"web_tables_enabled": False, "web_router_enabled": False, "web_stats_enabled": False}
+    off |= {"web_graph_enabled": False, "web_metrics_enabled": False}
+    if web is None:
+        return {**off, "web_enabled": False}
+    return {
+        **off,
+        "web_bind": web.host,
+        "web_port": web.port,
+        "canonical_url": URL(web.canonical_url),
+        "web_application_options": web.application,
+    }

@@ -1,0 +1,108 @@
+"""Bytes to values and back: JSON records with a version, vectors as raw float32.
+
+A vectors record is `V1` + header length (4 bytes, big endian) + header (JSON) + the matrix
+`(n, dim)` as little-endian float32, row by row. 384 floats are 1,536 bytes so and 5–8 KB as JSON.
+"""
+
+import struct
+from typing import TypeVar
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from models.errors import NewerRecord
+from models.events import EVENT, Event
+from models.tasks import RECORD_VERSION
+from models.units import EncodedUnit, Unit
+
+Model = TypeVar("Model", bound=BaseModel)
+Matrix = NDArray[np.float32]
+
+_MAGIC = b"V1"
+_LENGTH = struct.Struct(">I")
+_PREFIX_BYTES = len(_MAGIC) + _LENGTH.size
+
+
+class BadRecord(Exception):
+    """A record that can never be understood: it goes to the dead letters with this reason."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        """Take a stable `reason` code and a `detail` for a person (never the payload)."""
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def encode(value: BaseModel) -> bytes:
+    """Write a record as JSON."""
+    return value.model_dump_json(exclude_none=True).encode()
+
+
+def decode_unit(raw: bytes | None) -> Unit:
+    """Read a record of `vectorize.units.<lane>`; raise BadRecord or NewerRecord."""
+    return _decode(raw, _UNIT)
+
+
+def decode_event(raw: bytes | None) -> Event:
+    """Read a record of `vectorize.events`; raise BadRecord or NewerRecord."""
+    return _decode(raw, EVENT)
+
+
+def encode_vectors(header: EncodedUnit, vectors: Matrix) -> bytes:
+    """Write a unit's vectors, `(n, dim) float32`, behind their header."""
+    head = encode(header)
+    body = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
+    return b"".join((_MAGIC, _LENGTH.pack(len(head)), head, body))
+
+
+def decode_vectors(raw: bytes | None) -> tuple[EncodedUnit, Matrix]:
+    """Read a record of `vectorize.vectors.<lane>`; raise BadRecord or NewerRecord."""
+    head, body = _split_frame(raw)
+    header = _decode(head, _ENCODED_UNIT)
+    count = len(header.unit.items)
+    if len(header.outcomes) != count or len(body) != count * header.dimension * 4:
+        raise BadRecord("bad_frame", "vectors, outcomes and items are not equally many")
+    return header, np.frombuffer(body, dtype="<f4").reshape(count, header.dimension)
+
+
+def _split_frame(raw: bytes | None) -> tuple[bytes, bytes]:
+    if raw is None or raw[:2] != _MAGIC or len(raw) < _PREFIX_BYTES:
+        raise BadRecord("bad_frame", "not a vectors record")
+    (length,) = _LENGTH.unpack_from(raw, len(_MAGIC))
+    return raw[_PREFIX_BYTES : _PREFIX_BYTES + length], raw[_PREFIX_BYTES + length :]
+
+
+_Value = TypeVar("_Value")
+
+
+def _decode(raw: bytes | None, adapter: TypeAdapter[_Value]) -> _Value:
+    if raw is None:
+        raise BadRecord("empty_record", "the record has no value")
+    try:
+        return adapter.validate_json(raw)
+    except ValidationError as error:
+        check_version(raw)
+        raise BadRecord("bad_record", describe(error)) from error
+
+
+def check_version(raw: bytes) -> None:
+    """Raise NewerRecord where an unreadable record says it is newer than this code."""
+    try:
+        version = orjson.loads(raw).get("v", RECORD_VERSION)
+    except (orjson.JSONDecodeError, AttributeError):
+        return
+    if isinstance(version, int) and version > RECORD_VERSION:
+        raise NewerRecord(given=version, known=RECORD_VERSION)
+
+
+def describe(error: ValidationError) -> str:
+    """Say in one line what a validation found first, without the value."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "record"
+    return f"{where}: {first['msg']}"
+
+
+_UNIT: TypeAdapter[Unit] = TypeAdapter(Unit)
+_ENCODED_UNIT: TypeAdapter[EncodedUnit] = TypeAdapter(EncodedUnit)

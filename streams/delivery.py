@@ -1,0 +1,289 @@
+"""Delivery: each record is handed to its stage once in order, finished before it is committed.
+
+A stage is a function `begin(record)`: awaited record by record in the partition's order, it may
+return the rest of the work, which then runs beside up to `window` others. A record is done when
+that rest returns, that is when its output is durable; only the contiguous prefix of done records
+is committed. Holes in what Faust delivers are looked into with a reader of our own (DESIGN 9).
+"""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from faust import EventT, StreamT
+
+from models.errors import HandedBack
+from streams import figures
+from streams.ledger import Arrival, OffsetLedger
+from streams.records import Place, Record
+from streams.retry import Action, RetryPolicy, decide_retry
+from streams.side_reader import SideReader
+
+log = structlog.get_logger("streams.delivery")
+
+Rest = Awaitable[None]
+Begin = Callable[[Record], Awaitable[Rest | None]]
+Poison = Callable[[Record, Exception, int], Awaitable[None]]
+
+#: Longest time a rebalance or a stop waits for work in flight before it is handed back.
+SETTLE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How one stage takes records."""
+
+    name: str
+    begin: Begin
+    poison: Poison
+    window: int = 16
+    retry: RetryPolicy = RetryPolicy()
+
+
+class Commits(Protocol):
+    """Where a partition's books begin."""
+
+    def committed(self, place: Place) -> int:
+        """The first offset the group has not committed."""
+
+
+class Deliveries:
+    """All deliveries of one Faust app: their books, their work in flight, and its end."""
+
+    def __init__(self, commits: Commits, reader: SideReader) -> None:
+        """Look up start offsets in `commits` and into holes with `reader`."""
+        self.reader = reader
+        self.leaving = asyncio.Event()
+        self.generation = 0
+        self._commits = commits
+        self._ledgers: dict[Place, OffsetLedger] = {}
+        self._work: set[asyncio.Task[None]] = set()
+        self._moved = asyncio.Event()
+
+    def committable(self) -> dict[Place, int]:
+        """The offset to commit for each partition in hand."""
+        return {place: ledger.committable for place, ledger in self._ledgers.items()}
+
+    def ledger(self, place: Place) -> OffsetLedger:
+        """The books of a partition, opened at what is committed.
+
+        Only for who knows that the partition is in hand and its committed offset was read: an
+        arrived record, or a look at the tail of a partition that is being served.
+        """
+        found = self._ledgers.get(place)
+        if found is None:
+            found = self._ledgers[place] = OffsetLedger(self._commits.committed(place))
+        return found
+
+    @property
+    def in_flight(self) -> int:
+        """How many records are being worked on."""
+        return len(self._work)
+
+    def launch(self, work: Awaitable[None]) -> None:
+        """Run `work` as part of what `settle` waits for."""
+        task = asyncio.ensure_future(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    def moved(self) -> None:
+        """Wake those who wait for a partition to be finished further."""
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    def finished_to(self, place: Place) -> int | None:
+        """The offset below which all is finished; None while the books are closed."""
+        ledger = self._ledgers.get(place)
+        return ledger.committable if ledger is not None else None
+
+    async def progress(self) -> None:
+        """Wait until some partition is finished further."""
+        await self._moved.wait()
+
+    async def settle(self) -> None:
+        """Let work in flight finish; hand back what waits or does not end in time."""
+        self.generation += 1
+        self.leaving.set()
+        if self._work:
+            _, late = await asyncio.wait(self._work, timeout=SETTLE_S)
+            for task in late:
+                task.cancel()
+            if late:
+                log.warning("handed_back", records=len(late))
+                await asyncio.wait(late)
+
+    def forget(self) -> None:
+        """Close the books: the next generation begins at what was committed."""
+        self._ledgers.clear()
+        self.leaving = asyncio.Event()
+
+    async def or_leave(self, waiting: Awaitable[None]) -> None:
+        """Wait for something another stage must do; raise HandedBack when this process leaves."""
+        leaving = asyncio.ensure_future(self.leaving.wait())
+        waited = asyncio.ensure_future(waiting)
+        try:
+            await asyncio.wait({leaving, waited}, return_when=asyncio.FIRST_COMPLETED)
+            if not waited.done():
+                raise HandedBack
+            waited.result()
+        finally:
+            leaving.cancel()
+            waited.cancel()
+
+
+class Delivery:
+    """One stage's way from a Faust stream to finished records."""
+
+    def __init__(self, stage: Stage, deliveries: Deliveries) -> None:
+        """Deliver to `stage`, on the books of `deliveries`."""
+        self.stage = stage
+        self.last_arrival_s = 0.0
+        self._books = deliveries
+        self._slots = asyncio.Semaphore(stage.window)
+        self._order = asyncio.Lock()
+        self._in_hand = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether records are being worked on: then a quiet stream means a full window."""
+        return self._in_hand > 0
+
+    async def run(self, stream: StreamT[bytes]) -> None:
+        """Take the stream's records until it ends: the body of a Faust agent."""
+        async for event in stream.noack().events():
+            generation = self._books.generation
+            async with self._order:
+                await self._arrived(as_record(event), generation)
+
+    async def look_at_tail(self, place: Place, end: int) -> None:
+        """Deliver what lies between the offset due and `end` though Faust did not bring it."""
+        generation = self._books.generation
+        async with self._order:
+            ledger = self._books.ledger(place)
+            if ledger.due < end:
+                await self._close_hole(place, ledger, end, generation)
+
+    async def _arrived(self, record: Record, generation: int) -> None:
+        self.last_arrival_s = asyncio.get_running_loop().time()
+        ledger = self._books.ledger(record.place)
+        match ledger.judge(record.offset):
+            case Arrival.REPEAT:
+                figures.REPEATED.labels(self.stage.name).inc()
+                return
+            case Arrival.AFTER_A_HOLE:
+                await self._close_hole(record.place, ledger, record.offset, generation)
+        await self._start(record, ledger, generation)
+
+    async def _close_hole(
+        self, place: Place, ledger: OffsetLedger, end: int, generation: int
+    ) -> None:
+        """Fetch `[due, end)` once more: records found were skipped by Faust and are delivered."""
+        while ledger.due < end and generation == self._books.generation:
+            try:
+                span = await self._books.reader.read(place, ledger.due, end)
+            except Exception as error:  # noqa: BLE001  # an outage: a hole is never passed unseen
+                log.warning("hole_unread", place=place, due=ledger.due, error=repr(error))
+                await asyncio.sleep(1.0)
+                continue
+            for record in span.records:
+                log.warning("skipped_record_delivered", stage=self.stage.name, record=str(record))
+                figures.HOLES_DELIVERED.labels(self.stage.name).inc()
+                ledger.pass_to(record.offset)
+                await self._start(record, ledger, generation)
+            if span.read_to > ledger.due:
+                figures.HOLES_PASSED.labels(self.stage.name).inc(span.read_to - ledger.due)
+                ledger.pass_to(span.read_to)
+        self._books.moved()
+
+    async def _start(self, record: Record, ledger: OffsetLedger, generation: int) -> None:
+        await self._slots.acquire()
+        if generation != self._books.generation or ledger.judge(record.offset) is not Arrival.DUE:
+            self._slots.release()
+            return
+        ledger.deliver(record.offset)
+        self._in_hand += 1
+        figures.DELIVERED.labels(self.stage.name).inc()
+        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._books.launch(self._carry(record, ledger, begun))
+        await begun
+
+    async def _carry(
+        self, record: Record, ledger: OffsetLedger, begun: asyncio.Future[None]
+    ) -> None:
+        try:
+            await self._attempts(record, begun)
+        except HandedBack:
+            return  # not finished: whoever owns the partition next begins here
+        finally:
+            self._slots.release()
+            self._in_hand -= 1
+            if not begun.done():
+                begun.set_result(None)
+        ledger.finish(record.offset)
+        self._books.moved()
+
+    async def _attempts(self, record: Record, begun: asyncio.Future[None]) -> None:
+        for attempt in itertools.count(1):
+            try:
+                rest = await self.stage.begin(record)
+                if not begun.done():
+                    begun.set_result(None)
+                if rest is not None:
+                    await rest
+            except HandedBack:
+                raise
+            except Exception as error:  # noqa: BLE001  # nothing may leave the loop (FAUST rule 2)
+                if await self._failed(record, error, attempt):
+                    return
+            else:
+                return
+
+    async def _failed(self, record: Record, error: Exception, attempt: int) -> bool:
+        """Wait for the next attempt, or hand the record to the last resort and return True."""
+        decision = decide_retry(error, attempt, self.stage.retry)
+        figures.FAILED_ATTEMPTS.labels(self.stage.name, type(error).__name__).inc()
+        log.warning(
+            "record_failed",
+            stage=self.stage.name,
+            record=str(record),
+            attempt=attempt,
+            action=decision.action.name,
+            error=repr(error)[:500],
+        )
+        if decision.action is Action.POISON:
+            await self._bury(record, error, attempt)
+            return True
+        await self._books.or_leave(asyncio.sleep(decision.wait_s))
+        return False
+
+    async def _bury(self, record: Record, error: Exception, attempts: int) -> None:
+        """Run the last resort until it succeeds: a record is never dropped."""
+        for attempt in itertools.count(1):
+            try:
+                await self.stage.poison(record, error, attempts)
+            except HandedBack:
+                raise
+            except Exception as failure:  # noqa: BLE001  # the last resort may meet an outage too
+                log.warning("last_resort_failed", record=str(record), error=repr(failure)[:500])
+                await self._books.or_leave(asyncio.sleep(min(5.0, 0.2 * 2**attempt)))
+            else:
+                return
+
+
+def as_record(event: EventT[bytes]) -> Record:
+    """Take over a Faust event; headers come as a list or a mapping."""
+    message = event.message
+    headers = message.headers or ()
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=tuple(pairs),
+        timestamp_ms=int(message.timestamp * 1000) if message.timestamp else 0,
+    )

@@ -1,0 +1,46 @@
+"""The lease an owner answers under: its last heartbeat the broker confirmed is young enough.
+
+A master that was stopped and woken still believes it owns its partitions. Until the broker
+confirms a heartbeat it must not answer: another master may have taken over and moved on.
+"""
+
+import time
+from typing import Any, cast
+
+from faust import App
+
+
+class Lease:
+    """When the group last confirmed this member."""
+
+    def __init__(self, app: App, session_timeout_s: float) -> None:
+        """The lease holds for half of `session_timeout_s` after a confirmed heartbeat."""
+        self._app = app
+        self._holds_s = session_timeout_s / 2
+        self._confirmed_s = 0.0
+
+    def renew(self) -> None:
+        """Note a confirmation by the group (an assignment, a heartbeat)."""
+        self._confirmed_s = time.monotonic()
+
+    def holds(self) -> bool:
+        """Tell whether this process may still answer as owner."""
+        return time.monotonic() - self._confirmed_s < self._holds_s
+
+    def watch_heartbeats(self) -> None:
+        """Renew at each heartbeat of the present consumer; called after every assignment."""
+        self.renew()
+        consumer = cast(Any, self._app.consumer)._thread._consumer  # noqa: SLF001  # aiokafka tells nobody
+        coordinator = consumer._coordinator  # noqa: SLF001
+        if hasattr(coordinator, "vectorize_lease"):
+            return
+        coordinator.vectorize_lease = self
+        beat = coordinator._do_heartbeat  # noqa: SLF001
+
+        async def confirmed() -> bool:
+            success = bool(await beat())
+            if success:
+                self.renew()
+            return success
+
+        coordinator._do_heartbeat = confirmed  # noqa: SLF001

@@ -1,0 +1,50 @@
+"""What to do with a record whose handling raised: a pure decision the delivery layer obeys."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from models.errors import NewerRecord, Unavailable
+from streams.codec import BadRecord
+
+
+class Action(Enum):
+    """What becomes of the record."""
+
+    RETRY = auto()
+    """Wait and handle it again; its partition's commit waits with it."""
+    POISON = auto()
+    """Give it to the stage's own last resort, then go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how patiently a record is tried again."""
+
+    first_wait_s: float = 0.2
+    longest_wait_s: float = 5.0
+    newer_record_wait_s: float = 30.0
+    attempts: int = 3
+    """Tries for an error that is not an outage, before the record counts as poison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The action, and for a retry the wait before it."""
+
+    action: Action
+    wait_s: float = 0.0
+
+
+def decide_retry(error: Exception, attempt: int, policy: RetryPolicy) -> Decision:
+    """Decide about a record that failed for the `attempt`-th time (from 1).
+
+    An outage is waited out for as long as it takes: it says nothing about the record.
+    """
+    wait_s = min(policy.longest_wait_s, policy.first_wait_s * 2 ** (attempt - 1))
+    if isinstance(error, BadRecord):
+        return Decision(Action.POISON)
+    if isinstance(error, NewerRecord):
+        return Decision(Action.RETRY, policy.newer_record_wait_s)
+    if isinstance(error, Unavailable) or attempt < policy.attempts:
+        return Decision(Action.RETRY, wait_s)
+    return Decision(Action.POISON)

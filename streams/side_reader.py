@@ -1,0 +1,109 @@
+"""Reading a partition beside the consumer group: for holes, quiet tails and source records."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from streams.records import Place, Record
+
+POLL_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a stretch of a partition holds: its records, and how far it was read."""
+
+    records: list[Record]
+    read_to: int
+
+
+class SideReader:
+    """One plain consumer without a group; it commits nothing and moves nobody's offsets."""
+
+    def __init__(self, bootstrap_servers: str, fetch_max_bytes: int) -> None:
+        """Connect at the first use; `fetch_max_bytes` must hold the largest record."""
+        self._options = {
+            "bootstrap_servers": bootstrap_servers,
+            "max_partition_fetch_bytes": fetch_max_bytes,
+        }
+        self._consumer: AIOKafkaConsumer | None = None
+        self._lock = asyncio.Lock()
+        self._connecting = asyncio.Lock()
+
+    async def read(self, place: Place, start: int, end: int, *, timeout_s: float = 5.0) -> Span:
+        """Read the committed records in `[start, end)`; `read_to` is `end` unless time ran out.
+
+        Markers of foreign transactions and aborted records are passed in silence: that a stretch
+        was read and held nothing is the proof that nothing is missing there.
+        """
+        async with self._lock:
+            consumer = await self._connected()
+            partition = TopicPartition(*place)
+            consumer.assign([partition])
+            try:
+                consumer.seek(partition, start)
+                return await self._collect(consumer, partition, start, end, timeout_s)
+            finally:
+                consumer.unsubscribe()
+
+    async def end_offsets(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Return the offset after the last committed record or marker of each partition."""
+        consumer = await self._connected()
+        offsets = await consumer.end_offsets([TopicPartition(*place) for place in places])
+        return {Place(*partition): int(offset) for partition, offset in offsets.items()}
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await consumer.stop()
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        async with self._connecting:
+            if self._consumer is None:
+                self._consumer = await self._connect()
+            return self._consumer
+
+    async def _connect(self) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            **self._options,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=POLL_MS,
+        )
+        await consumer.start()
+        return consumer
+
+    async def _collect(
+        self,
+        consumer: AIOKafkaConsumer,
+        partition: TopicPartition,
+        start: int,
+        end: int,
+        timeout_s: float,
+    ) -> Span:
+        records: list[Record] = []
+        read_to = start
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while read_to < end and asyncio.get_running_loop().time() < deadline:
+            fetched = await consumer.getmany(partition, timeout_ms=POLL_MS)
+            records += [as_record(found) for found in fetched.get(partition, [])]
+            read_to = int(await consumer.position(partition))
+        return Span([record for record in records if record.offset < end], min(read_to, end))
+
+
+def as_record(found: ConsumerRecord[bytes, bytes]) -> Record:
+    """Take over an aiokafka record."""
+    return Record(
+        topic=found.topic,
+        partition=found.partition,
+        offset=found.offset,
+        key=found.key,
+        value=found.value,
+        headers=tuple(found.headers),
+        timestamp_ms=found.timestamp,
+    )

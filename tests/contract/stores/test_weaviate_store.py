@@ -1,0 +1,209 @@
+"""What only a real Weaviate can show: outages, races, deletions, and how it is laid out."""
+
+import asyncio
+import logging
+import time
+
+import numpy as np
+import pytest
+import weaviate
+
+from models.errors import VectorStoreUnavailable
+from models.states import ItemErrorCode
+from scripts.stack import kill_service, start_service
+from stores.weaviate import WeaviateStore
+from stores.weaviate_schema import class_name
+from tests.unit.stores.items import stored_item, unit_vector
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def client(weaviate_options):
+    http, grpc = weaviate_options.http, weaviate_options.grpc
+    async with weaviate.use_async_with_custom(
+        http_host=http.host,
+        http_port=http.port,
+        http_secure=False,
+        grpc_host=grpc.host,
+        grpc_port=grpc.port,
+        grpc_secure=False,
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def stores(weaviate_options):
+    """Four stores, as in four processes."""
+    stores = [WeaviateStore(weaviate_options) for _ in range(4)]
+    yield stores
+    for store in stores:
+        await store.close()
+
+
+async def _found(store, space, task_id="task-a"):
+    return sorted(await store.results(space, task_id, first=0, count=99, with_vectors=False))
+
+
+async def test_the_visible_name_is_an_alias_and_the_index_is_as_stated(
+    weaviate_store, space, client
+):
+    await weaviate_store.write([stored_item(space=space)])
+    name = class_name(space.collection)
+    assert (await client.alias.get(alias_name=name)).collection == f"{name}_v1"
+    config = await client.collections.use(f"{name}_v1").config.get()
+    assert config.multi_tenancy_config.enabled
+    index = config.vector_config["m_f1"].vector_index_config
+    assert (index.distance_metric, index.ef_construction) == ("cosine", 128)
+    assert (index.max_connections, index.ef) == (32, -1)
+
+
+async def test_stores_that_make_one_collection_at_once_all_succeed(stores, space):
+    items = [[stored_item("task-a", index, space=space)] for index in range(4)]
+    outcomes = await asyncio.gather(*(s.write(i) for s, i in zip(stores, items, strict=True)))
+    assert outcomes == [[None]] * 4
+    assert await _found(stores[0], space) == [0, 1, 2, 3]
+
+
+async def test_stores_that_add_models_at_once_all_succeed(stores, space):
+    await stores[0].write([stored_item("first", space=space)])
+    spaces = [space.model_copy(update={"fingerprint": f"n{number}"}) for number in range(4)]
+    items = [[stored_item(space=one)] for one in spaces]
+    outcomes = await asyncio.gather(*(s.write(i) for s, i in zip(stores, items, strict=True)))
+    assert outcomes == [[None]] * 4
+    for store, one in zip(stores, spaces, strict=True):
+        assert len(await store.search(one, unit_vector(0), limit=9, where={})) == 1
+
+
+@pytest.mark.parametrize("deletion", ["collection", "alias", "collection and alias", "tenant"])
+async def test_what_somebody_deleted_is_made_again(weaviate_store, space, client, deletion):
+    name = class_name(space.collection)
+    await weaviate_store.write([stored_item(space=space)])
+    if "collection" in deletion:
+        await client.collections.delete(f"{name}_v1")
+    if "alias" in deletion:
+        await client.alias.delete(alias_name=name)
+    if deletion == "tenant":
+        await client.collections.use(f"{name}_v1").tenants.remove(["default"])
+    kept = [0] if deletion == "alias" else []
+    assert await _found(weaviate_store, space) in (kept, [])
+    items = [stored_item(index=index, space=space) for index in (1, 2)]
+    assert await weaviate_store.write(items) == [None, None]
+    assert await _found(weaviate_store, space) == [*kept, 1, 2]
+    assert (await client.alias.get(alias_name=name)).collection == f"{name}_v1"
+
+
+async def test_a_collection_of_somebody_else_is_refused_and_left_alone(
+    weaviate_store, space, client
+):
+    foreign = await client.collections.create(class_name(space.collection))
+    await foreign.data.insert({"title": "not ours"})
+    (failure,) = await weaviate_store.write([stored_item(space=space)])
+    assert failure.code is ItemErrorCode.STORE_REFUSED
+    assert "not multi-tenant" in failure.message
+    assert (await foreign.aggregate.over_all(total_count=True)).total_count == 1
+
+
+@pytest.mark.parametrize("field", ["tenant", "collection"])
+async def test_a_name_that_weaviate_does_not_take_harms_only_its_own_items(
+    weaviate_store, space, field
+):
+    odd = space.model_copy(update={field: "not a name!"})
+    items = [stored_item(space=odd), stored_item(space=space), stored_item(index=1, space=odd)]
+    first, good, second = await weaviate_store.write(items)
+    assert good is None
+    assert first.code is second.code is ItemErrorCode.STORE_REFUSED
+    assert "not a valid" in first.message
+
+
+async def test_what_only_weaviate_refuses_harms_only_itself(weaviate_store, space):
+    """A passport that lies about its dimension passes our own check."""
+    await weaviate_store.write([stored_item("first", space=space)])
+    items = [stored_item(index=index, space=space) for index in range(6)]
+    for at in (1, 4):
+        items[at] = stored_item(index=at, space=space, vector=unit_vector(0, 4), dimension=4)
+    outcomes = await weaviate_store.write(items)
+    assert [at for at, outcome in enumerate(outcomes) if outcome] == [1, 4]
+    assert "length 4" in outcomes[1].message
+    alone = await weaviate_store.write([items[1], items[4]])
+    assert [failure.index for failure in alone] == [1, 4]
+
+
+async def test_a_refused_text_never_reaches_the_log(weaviate_store, space, caplog, capsys):
+    await weaviate_store.write([stored_item("first", space=space)])
+    bad = stored_item(space=space, vector=unit_vector(0, 4), dimension=4, text="my secret")
+    with caplog.at_level(logging.DEBUG):
+        await weaviate_store.write([bad, stored_item(index=1, space=space)])
+    assert "my secret" not in caplog.text + "".join(capsys.readouterr())
+
+
+async def test_a_call_larger_than_a_grpc_message_is_split(weaviate_store, space):
+    text = "x" * 262_144
+    items = [stored_item(index=index, space=space, text=text) for index in range(64)]
+    assert await weaviate_store.write(items) == [None] * 64
+    assert len(await _found(weaviate_store, space)) == 64
+
+
+async def test_many_writers_at_once_each_get_their_own(weaviate_store, space):
+    async def write(task_id):
+        items = [stored_item(task_id, index, space=space) for index in range(32)]
+        return await weaviate_store.write(items)
+
+    tasks = [f"task-{number}" for number in range(12)]
+    assert await asyncio.gather(*map(write, tasks)) == [[None] * 32] * 12
+    for task in tasks:
+        assert len(await _found(weaviate_store, space, task)) == 32
+
+
+async def test_an_outage_is_said_soon_and_ends_by_itself(servers, weaviate_store, space):
+    await weaviate_store.write([stored_item(space=space)])
+    kill_service(servers.directory, "weaviate")
+    try:
+        began = time.monotonic()
+        for call in (
+            weaviate_store.write([stored_item(index=1, space=space)]),
+            weaviate_store.search(space, unit_vector(0), limit=3, where={}),
+            weaviate_store.results(space, "task-a", first=0, count=9, with_vectors=True),
+            weaviate_store.delete_task(space, "task-a"),
+        ):
+            with pytest.raises(VectorStoreUnavailable) as caught:
+                await call
+            assert caught.value.__cause__ is not None or "reachable" in str(caught.value)
+        assert not await weaviate_store.ping()
+        assert time.monotonic() - began < 10
+    finally:
+        start_service(servers.directory, "weaviate")
+    assert await weaviate_store.ping()
+    assert await weaviate_store.write([stored_item(index=1, space=space)]) == [None]
+    assert await _found(weaviate_store, space) == [0, 1]
+
+
+async def test_a_store_made_during_an_outage_works_after_it(servers, stores, space):
+    kill_service(servers.directory, "weaviate")
+    try:
+        with pytest.raises(VectorStoreUnavailable):
+            await stores[0].write([stored_item(space=space)])
+    finally:
+        start_service(servers.directory, "weaviate")
+    assert await stores[0].write([stored_item(space=space)]) == [None]
+
+
+async def test_a_caller_that_retries_through_a_crash_loses_nothing(servers, weaviate_store, space):
+    async def write_until_stored(index):
+        while True:
+            try:
+                return await weaviate_store.write([stored_item(index=index, space=space)])
+            except VectorStoreUnavailable:
+                await asyncio.sleep(0.1)
+
+    async def crash():
+        await asyncio.sleep(0.05)
+        await asyncio.to_thread(kill_service, servers.directory, "weaviate")
+        await asyncio.to_thread(start_service, servers.directory, "weaviate")
+
+    writing = [write_until_stored(index) for index in range(40)]
+    outcomes, _ = await asyncio.gather(asyncio.gather(*writing), crash())
+    assert outcomes == [[None]] * 40
+    assert await _found(weaviate_store, space) == list(range(40))
+    hits = await weaviate_store.search(space, np.ones(8, np.float32), limit=99, where={})
+    assert len(hits) == 40
