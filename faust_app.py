@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
 
-import click
 import structlog
 from faust.cli import AppCommand
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, start_http_server
 
 from agents.embed import Embed, Gate, mind_the_backlog
 from agents.intake import Intake, IntakeOptions
@@ -40,29 +39,34 @@ from stores.redis_cache import open_cache
 from stores.task_cache import TaskCache
 from stores.weaviate import WeaviateStore
 from streams.app import StageApp, WebOptions, stage_app
-from streams.board import Board
+from streams.board import Board, FinalBell
 from streams.dead_letters import DeadLetters
 from streams.delivery import Delivery, Stage
+from streams.freshness import Freshness
 from streams.lag import LagMeter
 from streams.lease import Lease
-from streams.listening import Listening, choose_port
+from streams.listening import choose_port, reachable_host
 from streams.membership import Membership
 from streams.owners import Owners
-from streams.producing import FaustProducer, partitioner
+from streams.producing import FaustProducer, PartitionOf, partitioner
 from streams.provision import provision
+from streams.readiness import Readiness
 from streams.replies import Asker, listen_for_ever
+from streams.row_store import RowStore
 from streams.tables import DurableTable
 from streams.task_log import TaskLog
-from streams.topics import TopicNames, topic_specs
+from streams.tools import StageTools
+from streams.topics import TABLES, TopicNames, topic_specs
 from streams.workers import WorkerWatch, beat_for_ever, send_beat, watch_for_ever
+from web.assembly import WebParts, mount, server_options, worker_routes
 
 log = structlog.get_logger("faust_app")
-clock = SYSTEM_CLOCK
+CLOCK = SYSTEM_CLOCK
 
 
-@dataclass
+@dataclass(frozen=True)
 class Parts:
-    """What the roles of one process share."""
+    """What the roles of one process share; nothing of it connects before its first use."""
 
     settings: Settings
     catalog: Catalog
@@ -70,15 +74,11 @@ class Parts:
     store: WeaviateStore | DiscardStore
     names: TopicNames
     worker: str
-
-    @property
-    def bootstrap(self) -> str:
-        """Kafka's addresses."""
-        return self.settings.kafka.bootstrap_servers
+    partition_of: PartitionOf
 
 
 def shared_parts(settings: Settings) -> Parts:
-    """Open what every role needs; nothing connects yet."""
+    """Open what every role needs."""
     writes = settings.database.vector_store == "weaviate"
     return Parts(
         settings=settings,
@@ -87,132 +87,121 @@ def shared_parts(settings: Settings) -> Parts:
         store=WeaviateStore(options.weaviate_options(settings)) if writes else DiscardStore(),
         names=TopicNames(settings.kafka.topic_prefix),
         worker=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}",
+        partition_of=partitioner(settings.kafka.partitions),
     )
 
 
 def new_app(parts: Parts, role: Role, web: WebOptions | None) -> StageApp:
     """Make the Faust app of one role: its consumer group is `<prefix>-<role>`."""
     settings = parts.settings
-    mark = str(web.port) if web else str(os.getpid())
+    kafka = settings.kafka
+    specs = topic_specs(options.topic_options(settings))
     app = stage_app(
         parts.names.group(role),
         options.kafka_options(settings),
-        settings.data_path / f"{role}-{mark}",
+        settings.data_path / f"{role}-{web.port if web else os.getpid()}",
         web=web,
         logging_config=logging_config(settings),
     )
-    app.before_start.append(partial(provision_topics, settings))
+    app.before_start.append(
+        partial(
+            provision,
+            kafka.bootstrap_servers,
+            specs,
+            kafka.replication_factor,
+            kafka.start_timeout_s,
+        )
+    )
     return app
 
 
-async def provision_topics(settings: Settings) -> None:
-    """See to it that every topic exists as it must."""
-    kafka = settings.kafka
-    await provision(
-        kafka.bootstrap_servers,
-        topic_specs(options.topic_options(settings)),
-        kafka.replication_factor,
-        kafka.start_timeout_s,
-    )
+def tools_of(parts: Parts, app: StageApp) -> StageTools:
+    """What the stages of one app work with."""
+    producer, settings = FaustProducer(app), parts.settings
+    most = settings.task.deadletter_max_per_minute
+    dead = DeadLetters(producer, parts.names.dead, most, CLOCK)
+    return StageTools(producer, dead, parts.names, CLOCK)
 
 
-def dead_letters(parts: Parts, app: StageApp) -> DeadLetters:
-    """The way to the dead letters from one app."""
-    most = parts.settings.task.deadletter_max_per_minute
-    return DeadLetters(FaustProducer(app), parts.names.dead, most, clock)
+def attach(app: StageApp, topic: str, stage: Stage) -> None:
+    """Let `stage` consume `topic`."""
+    app.deliver([topic], Delivery(stage, app.deliveries))
 
 
 # -- role master ------------------------------------------------------------------------------
 
 
-def master_app(parts: Parts, web: WebOptions) -> StageApp:
-    """Web, intake, track, and the tables."""
-    settings, names = parts.settings, parts.names
+def master_app(parts: Parts, web: WebOptions) -> tuple[StageApp, Readiness]:
+    """Web, intake, track, upkeep, and the tables."""
     app = new_app(parts, Role.MASTER, web)
-    partition_of = partitioner(settings.kafka.partitions)
-    tasks, errors = (DurableTable(app, t, settings.kafka.partitions) for t in ("tasks", "errors"))
-    lease = Lease(app, settings.kafka.session_timeout_s)
-    membership = Membership(app, names.events)
-    board = Board(
-        tasks,
-        errors,
-        app.deliveries,
-        lease,
-        membership,
-        names,
-        partition_of,
-        settings.service.read_timeout_s,
-    )
-    producer, dead = FaustProducer(app), dead_letters(parts, app)
-    verdicts = VerdictDesk()
-    limits = options.task_limits(settings)
+    tools, readiness = tools_of(parts, app), Readiness(app)
+    membership = Membership(app, parts.names.events)
+    tasks, errors = (DurableTable(app, name, parts.settings.kafka.partitions) for name in TABLES)
+    rows, finals = RowStore(tasks, errors, membership.owned), FinalBell()
+    app.background("tails", membership.watch_tails)
+    app.background("rows", rows.keep_loaded)
+    readiness.add("tables", lambda: None if rows.ready else "loading the rows of its partitions")
+    readiness.add("dead_letters", lambda: "too many a minute" if tools.dead_letters.held else None)
+    attach_intake_and_track(parts, app, tools, rows=rows, finals=finals)
+    task_log = attach_upkeep(parts, app, tools, rows)
+    board = fresh_board(parts, app, membership, rows=rows, finals=finals)
+    attach_web(parts, app, tools, readiness=readiness, board=board, task_log=task_log)
+    app.after_stop += [parts.store.close, parts.cache.close]
+    return app, readiness
+
+
+def attach_intake_and_track(
+    parts: Parts, app: StageApp, tools: StageTools, *, rows: RowStore, finals: FinalBell
+) -> None:
+    """The two stages that share the master: intake waits for track's verdicts."""
+    settings, verdicts = parts.settings, VerdictDesk()
     intake = Intake(
-        producer,
-        app.deliveries,
-        verdicts,
-        dead,
-        parts.catalog.resolve,
-        partition_of,
-        names,
-        IntakeOptions(limits, settings.kafka.task_retention_hours),
-        clock,
+        tools,
+        deliveries=app.deliveries,
+        verdicts=verdicts,
+        resolve=parts.catalog.resolve,
+        partition_of=parts.partition_of,
+        options=IntakeOptions(options.task_limits(settings), settings.kafka.task_retention_hours),
     )
     track = Track(
-        board,
-        producer,
-        verdicts,
-        dead,
-        parts.cache,
-        names,
-        TrackOptions(
-            int(settings.task.max_run_s * 1000), settings.task.retention_hours * 3600
+        tools,
+        rows=rows,
+        finals=finals,
+        verdicts=verdicts,
+        cache=parts.cache,
+        options=TrackOptions(
+            max_run_ms=int(settings.task.max_run_s * 1000),
+            row_ttl_s=settings.task.retention_hours * 3600,
         ),
-        clock,
     )
     window = settings.task.intake_window
-    stage = Stage("intake", intake.begin, intake.poison, window)
-    app.deliver([names.tasks], Delivery(stage, app.deliveries))
-    stage = Stage("track", track.begin, track.poison, window * 16)
-    app.deliver([names.events], Delivery(stage, app.deliveries))
+    attach(app, parts.names.tasks, Stage("intake", intake.begin, intake.poison, window))
+    # Track's records are light and come several a task: a wide window keeps the changelog busy.
+    attach(app, parts.names.events, Stage("track", track.begin, track.poison, window * 16))
 
-    task_log = TaskLog(producer, app.reader, names, settings.kafka.submit_timeout_s, clock)
-    lag = LagMeter(parts.bootstrap, app.reader)
+
+def attach_upkeep(parts: Parts, app: StageApp, tools: StageTools, rows: RowStore) -> TaskLog:
+    """What is due without anybody asking; gives the task log it reads sources with."""
+    settings = parts.settings
+    lag = LagMeter(settings.kafka.bootstrap_servers, app.reader)
+    task_log = TaskLog(
+        producer=tools.producer,
+        reader=app.reader,
+        names=parts.names,
+        submit_timeout_s=settings.kafka.submit_timeout_s,
+        clock=CLOCK,
+    )
     upkeep = Upkeep(
-        board,
-        producer,
-        parts.store,
-        task_log.source,
-        partial(pipeline_is_idle, parts, lag),
-        names,
-        options.upkeep_options(settings),
-        clock,
+        tools,
+        rows=rows,
+        writer=parts.store,
+        source=task_log.source,
+        pipeline_idle=partial(pipeline_is_idle, parts, lag),
+        options=options.upkeep_options(settings),
     )
-    workers = WorkerWatch(settings.monitoring.worker_timeout_s, clock)
-    replies = hash(parts.worker) % settings.kafka.unit_partitions
-    asker = Asker(producer, names, replies, lambda: embeds(workers), clock)
-    app.on_partitions_assigned.connect(lambda *_, **__: lease.watch_heartbeats(), weak=False)
-    app.on_partitions_revoked.connect(lambda *_, **__: board.drop_all(), weak=False)
-    app.background("tails", membership.watch_tails)
-    app.background("board", board.keep_loaded)
     app.background("upkeep", upkeep.run)
-    app.background("workers", partial(watch_for_ever, parts.bootstrap, names.workers, workers))
-    app.background(
-        "replies",
-        partial(
-            listen_for_ever,
-            parts.bootstrap,
-            asker,
-            names.replies,
-            settings.kafka.fetch_max_bytes,
-        ),
-    )
-    app.after_stop += [lag.close, parts.store.close, parts.cache.close]
-    return app
-
-
-def embeds(workers: WorkerWatch) -> bool:
-    """Tell whether a worker that embeds is alive."""
-    return any(Role.EMBED in beat.roles for beat in workers.active())
+    app.after_stop.append(lag.close)
+    return task_log
 
 
 async def pipeline_is_idle(parts: Parts, lag: LagMeter) -> bool:
@@ -223,57 +212,130 @@ async def pipeline_is_idle(parts: Parts, lag: LagMeter) -> bool:
     return units == vectors == 0
 
 
+def fresh_board(
+    parts: Parts, app: StageApp, membership: Membership, *, rows: RowStore, finals: FinalBell
+) -> Board:
+    """The owner's side of reads; a rebalance makes it begin anew."""
+    service = parts.settings.service
+    lease = Lease(app, parts.settings.kafka.session_timeout_s)
+    freshness = Freshness(app.deliveries, lease, membership, parts.names)
+
+    def leave(*_: object, **__: object) -> None:
+        rows.drop_indexes()
+        freshness.close_gates()
+
+    def arrive(*_: object, **__: object) -> None:
+        lease.watch_heartbeats()
+
+    app.on_partitions_revoked.connect(leave, weak=False)
+    app.on_partitions_assigned.connect(arrive, weak=False)
+    return Board(
+        rows=rows,
+        freshness=freshness,
+        finals=finals,
+        partition_of=parts.partition_of,
+        read_timeout_s=service.read_timeout_s,
+    )
+
+
+def attach_web(
+    parts: Parts,
+    app: StageApp,
+    tools: StageTools,
+    *,
+    readiness: Readiness,
+    board: Board,
+    task_log: TaskLog,
+) -> None:
+    """The HTTP API on Faust's own web server, and what it listens to."""
+    settings, names = parts.settings, parts.names
+    brokers, kafka = settings.kafka.bootstrap_servers, settings.kafka
+    workers = WorkerWatch(settings.monitoring.worker_timeout_s, CLOCK)
+    asker = Asker(
+        producer=tools.producer,
+        names=names,
+        partition=uuid4().int % kafka.unit_partitions,
+        workers_alive=lambda: any(Role.EMBED in beat.roles for beat in workers.active()),
+        clock=CLOCK,
+    )
+    web_parts = WebParts(
+        log=task_log,
+        board=board,
+        owners=Owners(app, names.changelog("tasks"), kafka.partitions, parts.partition_of),
+        cache=parts.cache,
+        vectors=parts.store,
+        asker=asker,
+        workers=workers,
+        readiness=readiness,
+        catalog=parts.catalog,
+        limits=options.web_limits(settings),
+        api_key=options.api_key(settings),
+        clock=CLOCK,
+    )
+    mount(app.http, web_parts)
+    app.background("workers", partial(watch_for_ever, brokers, names.workers, workers))
+    listen = partial(listen_for_ever, brokers, asker, names.replies, kafka.fetch_max_bytes)
+    app.background("replies", listen)
+
+
 # -- role embed -------------------------------------------------------------------------------
 
 
-def embed_app(parts: Parts, web: WebOptions | None) -> StageApp:
+def embed_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness]:
     """Units to vectors."""
     settings, names = parts.settings, parts.names
     app = new_app(parts, Role.EMBED, web)
-    pool = ModelPool(partial(load_encoder, options=options.torch_options(settings)), clock=clock)
-    batcher = LaneBatcher(pool, options.batch_options(settings), clock=clock)
+    readiness = Readiness(app)
+    pool = ModelPool(partial(load_encoder, options=options.torch_options(settings)), clock=CLOCK)
+    batcher = LaneBatcher(pool, options.batch_options(settings), clock=CLOCK)
     gate = Gate()
     embed = Embed(
-        FaustProducer(app),
-        app.deliveries,
-        batcher,
-        parts.catalog,
-        parts.cache,
-        dead_letters(parts, app),
-        gate,
-        names,
-        parts.worker,
-        clock,
+        tools_of(parts, app),
+        deliveries=app.deliveries,
+        batcher=batcher,
+        catalog=parts.catalog,
+        marks=parts.cache,
+        gate=gate,
+        worker=parts.worker,
     )
     for lane in Lane:
         stage = Stage(f"embed.{lane}", embed.begin, embed.poison, settings.task.embed_window)
-        app.deliver([names.units(lane)], Delivery(stage, app.deliveries))
-    lag = LagMeter(parts.bootstrap, app.reader)
-    backlog = partial(
-        lag.lag, names.group(Role.STORE), [names.vectors(lane) for lane in Lane],
-        settings.kafka.unit_partitions,
-    )  # fmt: skip
+        attach(app, names.units(lane), stage)
     app.before_start.append(batcher.start)
     app.background("tails", Membership(app, names.units(Lane.NORMAL)).watch_tails)
-    app.background("backlog", partial(mind_the_backlog, gate, backlog, settings.task.max_backlog_units))
+    hold_back(parts, app, gate)
     if settings.task.warm_up:
-        app.background_once("warm_up", partial(pool.get, parts.catalog.resolve(None)))
-    beat_as(parts, app, [Role.EMBED], pool)
-    app.after_stop += [batcher.stop, pool.close, lag.close]
-    return app
+        entry = parts.catalog.resolve(None)
+        app.background_once("warm_up", partial(pool.get, entry))
+        readiness.add("model", lambda: None if pool.loaded() else f"loading {entry.name}")
+    beat_as(parts, app, Role.EMBED, pool)
+    app.after_stop += [batcher.stop, pool.close]
+    return app, readiness
 
 
-def beat_as(parts: Parts, app: StageApp, roles: list[Role], pool: ModelPool | None = None) -> None:
+def hold_back(parts: Parts, app: StageApp, gate: Gate) -> None:
+    """Close `gate` while the store is too far behind."""
+    settings, names = parts.settings, parts.names
+    lag = LagMeter(settings.kafka.bootstrap_servers, app.reader)
+    topics = [names.vectors(lane) for lane in Lane]
+    backlog = partial(lag.lag, names.group(Role.STORE), topics, settings.kafka.unit_partitions)
+    app.background(
+        "backlog", partial(mind_the_backlog, gate, backlog, settings.task.max_backlog_units)
+    )
+    app.after_stop.append(lag.close)
+
+
+def beat_as(parts: Parts, app: StageApp, role: Role, pool: ModelPool | None = None) -> None:
     """Send signs of life from `app`, and a last one at the end."""
 
     def beat(*, leaving: bool = False) -> WorkerBeat:
         return WorkerBeat(
-            worker=f"{parts.worker}-{roles[0]}",
-            roles=list(roles),
+            worker=f"{parts.worker}-{role}",
+            roles=[role],
             models=pool.loaded() if pool else [],
             device=pool.device if pool else "none",
             in_flight=app.deliveries.in_flight,
-            at_ms=clock.now_ms(),
+            at_ms=CLOCK.now_ms(),
             leaving=leaving,
         )
 
@@ -286,56 +348,119 @@ def beat_as(parts: Parts, app: StageApp, roles: list[Role], pool: ModelPool | No
 # -- role store -------------------------------------------------------------------------------
 
 
-def store_app(parts: Parts, web: WebOptions | None) -> StageApp:
+def store_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness]:
     """Vectors to the vector store."""
     settings, names = parts.settings, parts.names
     app = new_app(parts, Role.STORE, web)
     store = Store(
-        parts.store,
-        FaustProducer(app),
-        parts.catalog,
-        parts.cache,
-        dead_letters(parts, app),
-        names,
-        clock,
+        tools_of(parts, app), writer=parts.store, catalog=parts.catalog, marks=parts.cache
     )
     for lane in Lane:
         stage = Stage(f"store.{lane}", store.begin, store.poison, settings.task.store_window)
-        app.deliver([names.vectors(lane)], Delivery(stage, app.deliveries))
+        attach(app, names.vectors(lane), stage)
     app.background("tails", Membership(app, names.vectors(Lane.NORMAL)).watch_tails)
-    beat_as(parts, app, [Role.STORE])
-    app.after_stop.append(parts.store.close)
-    return app
+    beat_as(parts, app, Role.STORE)
+    app.after_stop += [parts.store.close, parts.cache.close]
+    return app, Readiness(app)
+
+
+# -- the process ------------------------------------------------------------------------------
 
 
 def build(settings: Settings) -> StageApp:
     """Build the app of the role; in `all`, the workers' apps run beside the master's."""
     parts = shared_parts(settings)
-    if settings.role is Role.EMBED:
-        return embed_app(parts, None)
-    if settings.role is Role.STORE:
-        return store_app(parts, None)
-    web = WebOptions("127.0.0.1", settings.service.port, f"http://127.0.0.1:{settings.service.port}")
-    app = master_app(parts, web)
-    if settings.role is Role.ALL:
-        app.companions += [embed_app(parts, None), store_app(parts, None)]
+    if settings.role in (Role.EMBED, Role.STORE):
+        make = embed_app if settings.role is Role.EMBED else store_app
+        web = listen_on(settings, settings.service.worker_port, "service.worker_port")
+        app, readiness = make(parts, web)
+        app.http.add_routes(worker_routes(readiness))
+    else:
+        web = listen_on(settings, settings.service.port, "service.port")
+        app, readiness = master_app(parts, web)
+        if settings.role is Role.ALL:
+            for role, make in ((Role.EMBED, embed_app), (Role.STORE, store_app)):
+                companion, its_readiness = make(parts, None)
+                app.companions.append(companion)
+                readiness.share(its_readiness, role)
+    drain(app, readiness)
+    tell_where(settings, app, web)
     return app
 
 
-def read_settings() -> Settings:
-    """Read the settings, or leave with the one line that says what is wrong."""
+def listen_on(settings: Settings, wanted: int, setting: str) -> WebOptions:
+    """Choose the HTTP port; a refusal is told when the app starts, not when it is only built."""
+    service = settings.service
+    chosen = choose_port(
+        service.host,
+        wanted,
+        purpose="HTTP",
+        setting=setting,
+        on_purpose=wanted != 0 and settings.origin_of(setting) != "default",
+    )
+    url = service.advertised_url or f"http://{reachable_host(service.host)}:{chosen.port}"
+    application = server_options(
+        api_key=options.api_key(settings), limits=options.web_limits(settings), registry=REGISTRY
+    )
+    return WebOptions(service.host, chosen, str(url).rstrip("/"), application)
+
+
+def drain(app: StageApp, readiness: Readiness) -> None:
+    """Be not ready from the moment the app is told to stop."""
+
+    async def leave() -> None:
+        readiness.stopping = True
+
+    app.before_stop.insert(0, leave)
+
+
+def tell_where(settings: Settings, app: StageApp, web: WebOptions) -> None:
+    """Open the Prometheus port at the start, and say where everything is."""
+    monitoring, setting = settings.monitoring, "monitoring.prometheus_port"
+    is_worker = settings.role in (Role.EMBED, Role.STORE)
+    on_purpose = settings.origin_of(setting) != "default"
+
+    async def start() -> None:
+        port = web.listening.checked()
+        metrics_url = None
+        if monitoring.prometheus_enabled:
+            wanted = 0 if is_worker and not on_purpose else monitoring.prometheus_port
+            chosen = choose_port(
+                settings.service.host,
+                wanted,
+                purpose="Prometheus",
+                setting=setting,
+                on_purpose=on_purpose,
+            )
+            start_http_server(chosen.checked(), settings.service.host)
+            metrics_url = f"http://{reachable_host(settings.service.host)}:{chosen.port}/metrics"
+            note(chosen.note)
+        note(web.listening.note)
+        url = f"http://{reachable_host(settings.service.host)}:{port}"
+        log.info("serving", role=settings.role, url=url, metrics_url=metrics_url)
+
+    app.before_start.insert(0, start)
+
+
+def note(line: str | None) -> None:
+    """Log what a person should know about a port."""
+    if line is not None:
+        log.warning("port_taken", detail=line)
+
+
+def built() -> StageApp:
+    """Build the app from the settings, or leave with the one line that says what is wrong."""
     try:
-        return load_settings()
-    except SettingsError as error:
+        return build(load_settings())
+    except (SettingsError, VectorizeError) as error:
         sys.exit(f"vectorize: {error}")
 
 
 configure_structlog()
-settings = read_settings()
-app = build(settings)
+app = built()
 
 
 @app.command()
 async def config(self: AppCommand) -> None:
     """Show each setting in force and where it comes from; secrets are masked."""
-    self.say(render_settings(settings))
+    self.say(render_settings(load_settings()))

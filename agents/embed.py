@@ -11,18 +11,15 @@ import structlog
 from embedding.catalog import Catalog, ModelEntry
 from embedding.encoder import EncodedText, EncodeFailure, Outcome
 from embedding.pool import ModelLoadFailed
-from models.clock import Clock
 from models.errors import UnknownModel
 from models.events import DeadlinePassed, UnitDone, UnitStarted
 from models.states import ItemErrorCode, Lane
 from models.units import EncodedUnit, ItemFailure, ItemOutcome, Unit, UnitItem
 from streams import figures
 from streams.codec import BadRecord, decode_unit, encode, encode_vectors
-from streams.dead_letters import DeadLetters
 from streams.delivery import Deliveries
-from streams.producing import Producer
 from streams.records import Record
-from streams.topics import TopicNames
+from streams.tools import StageTools
 
 log = structlog.get_logger("agents.embed")
 
@@ -30,9 +27,7 @@ log = structlog.get_logger("agents.embed")
 class Batcher(Protocol):
     """Where units of all lanes meet the model."""
 
-    async def encode(
-        self, lane: Lane, entry: ModelEntry, texts: Sequence[str]
-    ) -> list[Outcome]:
+    async def encode(self, lane: Lane, entry: ModelEntry, texts: Sequence[str]) -> list[Outcome]:
         """One outcome a text, in order; raise ModelLoadFailed where the model cannot be had."""
 
 
@@ -76,28 +71,26 @@ class Embed:
 
     def __init__(
         self,
-        producer: Producer,
+        tools: StageTools,
+        *,
         deliveries: Deliveries,
         batcher: Batcher,
         catalog: Catalog,
         marks: CancelMarks,
-        dead_letters: DeadLetters,
         gate: Gate,
-        names: TopicNames,
         worker: str,
-        clock: Clock,
     ) -> None:
         """Report as `worker`; hold units back at `gate`."""
-        self._producer = producer
+        self._producer = tools.producer
         self._deliveries = deliveries
         self._batcher = batcher
         self._catalog = catalog
         self._marks = marks
-        self._dead_letters = dead_letters
+        self._dead_letters = tools.dead_letters
         self._gate = gate
-        self._names = names
+        self._names = tools.names
         self._worker = worker
-        self._clock = clock
+        self._clock = tools.clock
 
     async def begin(self, record: Record) -> Awaitable[None] | None:
         """Take a unit; units are worked on beside each other."""

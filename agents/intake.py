@@ -6,13 +6,12 @@ a repeat (nothing to do) or a conflict (a dead letter).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
-from models.clock import Clock
 from models.errors import InvalidRequest, UnknownModel
 from models.events import Accepted
 from models.fold import Verdict
@@ -23,11 +22,10 @@ from models.unit_making import unit_of
 from models.units import ItemFailure, SourcePlace, UnitItem
 from streams import figures
 from streams.codec import encode
-from streams.dead_letters import DeadLetters
 from streams.delivery import Deliveries
-from streams.producing import PartitionOf, Producer, acknowledged
+from streams.producing import PartitionOf, acknowledged
 from streams.records import Record
-from streams.topics import TopicNames
+from streams.tools import StageTools
 
 log = structlog.get_logger("agents.intake")
 
@@ -37,7 +35,9 @@ HOUR_MS = 3_600_000
 class Model(Protocol):
     """What intake must know of a model."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The catalog's own name of it."""
 
     @property
     def fingerprint(self) -> str:
@@ -68,26 +68,24 @@ class Intake:
 
     def __init__(
         self,
-        producer: Producer,
+        tools: StageTools,
+        *,
         deliveries: Deliveries,
         verdicts: Verdicts,
-        dead_letters: DeadLetters,
         resolve: Callable[[str | None], Model],
         partition_of: PartitionOf,
-        names: TopicNames,
         options: IntakeOptions,
-        clock: Clock,
     ) -> None:
         """`resolve` gives the model of a name (None: the default) or raises UnknownModel."""
-        self._producer = producer
+        self._producer = tools.producer
         self._deliveries = deliveries
         self._verdicts = verdicts
-        self._dead_letters = dead_letters
+        self._dead_letters = tools.dead_letters
         self._resolve = resolve
         self._partition_of = partition_of
-        self._names = names
+        self._names = tools.names
         self._options = options
-        self._clock = clock
+        self._clock = tools.clock
 
     async def begin(self, record: Record) -> Awaitable[None]:
         """Take a record; each is worked on by itself."""
@@ -135,11 +133,10 @@ class Intake:
 
     async def _accept(self, record: Record, found: Found, model: Model) -> None:
         request = found.request
-        source = SourcePlace(partition=record.partition, offset=record.offset)
         refused = refused_items(request, self._options.limits)
         units = split(request, refused, self._options.limits)
-        accepted = self._accepted(record, found, model, source, refused, len(units))
-        verdict = await self._announce(accepted, source)
+        accepted = self._accepted(record, found, model, refused=refused, units=len(units))
+        verdict = await self._announce(accepted)
         if verdict is Verdict.CONFLICT:
             detail = f"task {found.task_id} was submitted before with another body"
             await self._bury(record, "conflict", detail, 1)
@@ -147,8 +144,8 @@ class Intake:
             await self._send_units(accepted, units)
             figures.TASKS_ACCEPTED.labels(request.task_type).inc()
 
-    async def _announce(self, accepted: Accepted, source: SourcePlace) -> Verdict:
-        answer = self._verdicts.expect(accepted.task_id, source)
+    async def _announce(self, accepted: Accepted) -> Verdict:
+        answer = self._verdicts.expect(accepted.task_id, accepted.source)
         try:
             await self._producer.send(
                 self._names.events, accepted.task_id.encode(), encode(accepted)
@@ -159,13 +156,7 @@ class Intake:
             answer.cancel()
 
     def _accepted(
-        self,
-        record: Record,
-        found: Found,
-        model: Model,
-        source: SourcePlace,
-        refused: Sequence[ItemFailure],
-        units: int,
+        self, record: Record, found: Found, model: Model, *, refused: list[ItemFailure], units: int
     ) -> Accepted:
         request = found.request
         submitted_ms = request.submitted_ms or record.timestamp_ms
@@ -174,7 +165,7 @@ class Intake:
             traceparent=request.traceparent,
             task_id=found.task_id,
             at_ms=self._clock.now_ms(),
-            source=source,
+            source=SourcePlace(partition=record.partition, offset=record.offset),
             body_hash=body_hash(request),
             task_type=request.task_type,
             model=model.name,
@@ -185,7 +176,7 @@ class Intake:
             deadline_ms=_deadline_ms(request, submitted_ms),
             total_items=len(request.texts),
             total_units=units,
-            rejected=list(refused),
+            rejected=refused,
             own_ids=request.item_ids is not None,
             metadata=request.metadata,
             callback_url=str(request.callback_url) if request.callback_url else None,
@@ -197,9 +188,7 @@ class Intake:
         now_ms = self._clock.now_ms()
         numbered = enumerate(units)
         made = (unit_of(accepted, number, items, now_ms) for number, items in numbered)
-        sent = [
-            await self._producer.begin(topic, unit.id.encode(), encode(unit)) for unit in made
-        ]
+        sent = [await self._producer.begin(topic, unit.id.encode(), encode(unit)) for unit in made]
         for each in sent:
             await acknowledged(each)
 

@@ -1,4 +1,4 @@
-"""Store: vectors go into the vector store under deterministic ids, then the unit is reported done."""
+"""Store: vectors go into the store under deterministic ids, then the unit is reported done."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
@@ -6,7 +6,6 @@ from typing import Protocol
 import structlog
 
 from embedding.catalog import Catalog
-from models.clock import Clock
 from models.errors import UnknownModel
 from models.events import UnitDone
 from models.ids import item_key, object_id
@@ -16,10 +15,8 @@ from models.vectors import Passport, StoredItem, Vector
 from stores.vector_store import VectorWriter
 from streams import figures
 from streams.codec import BadRecord, Matrix, decode_vectors, encode
-from streams.dead_letters import DeadLetters
-from streams.producing import Producer
 from streams.records import Record
-from streams.topics import TopicNames
+from streams.tools import StageTools
 
 log = structlog.get_logger("agents.store")
 
@@ -36,22 +33,20 @@ class Store:
 
     def __init__(
         self,
+        tools: StageTools,
+        *,
         writer: VectorWriter,
-        producer: Producer,
         catalog: Catalog,
         marks: CancelMarks,
-        dead_letters: DeadLetters,
-        names: TopicNames,
-        clock: Clock,
     ) -> None:
         """Write by `writer`, which raises VectorStoreUnavailable in an outage: it is waited out."""
         self._writer = writer
-        self._producer = producer
+        self._producer = tools.producer
         self._catalog = catalog
         self._marks = marks
-        self._dead_letters = dead_letters
-        self._names = names
-        self._clock = clock
+        self._dead_letters = tools.dead_letters
+        self._names = tools.names
+        self._clock = tools.clock
 
     async def begin(self, record: Record) -> Awaitable[None]:
         """Take a unit's vectors; units are written beside each other."""
@@ -132,7 +127,7 @@ class Store:
 def _stored_item(unit: Unit, item: UnitItem, passport: Passport, vector: Vector) -> StoredItem:
     key = item_key(unit.task_id, item.index, item.own_id)
     return StoredItem(
-        object_id=object_id(unit.tenant, unit.collection, key, 0, unit.fingerprint),
+        object_id=object_id(unit.tenant, unit.collection, key, 0, fingerprint=unit.fingerprint),
         tenant=unit.tenant,
         collection=unit.collection,
         task_id=unit.task_id,

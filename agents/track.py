@@ -12,7 +12,6 @@ from typing import Protocol
 
 import structlog
 
-from models.clock import Clock
 from models.events import Event
 from models.fold import Folded, Verdict, fold
 from models.rows import TaskRow
@@ -20,12 +19,11 @@ from models.states import SWEPT, TaskState
 from models.units import SourcePlace
 from streams import figures
 from streams.announcing import announcement
-from streams.board import Board
+from streams.board import FinalBell
 from streams.codec import BadRecord, decode_event
-from streams.dead_letters import DeadLetters
-from streams.producing import Producer
 from streams.records import Record
-from streams.topics import TopicNames
+from streams.row_store import RowStore
+from streams.tools import StageTools
 
 log = structlog.get_logger("agents.track")
 
@@ -79,31 +77,31 @@ class Track:
 
     def __init__(
         self,
-        board: Board,
-        producer: Producer,
+        tools: StageTools,
+        *,
+        rows: RowStore,
+        finals: FinalBell,
         verdicts: VerdictDesk,
-        dead_letters: DeadLetters,
         cache: RowCache,
-        names: TopicNames,
         options: TrackOptions,
-        clock: Clock,
     ) -> None:
-        """Write rows to `board`, announcements by `producer`."""
-        self._board = board
-        self._producer = producer
+        """Write to `rows`, announce by `producer`, then ring `finals`."""
+        self._rows = rows
+        self._finals = finals
+        self._producer = tools.producer
         self._verdicts = verdicts
-        self._dead_letters = dead_letters
+        self._dead_letters = tools.dead_letters
         self._cache = cache
-        self._names = names
+        self._names = tools.names
         self._options = options
-        self._clock = clock
+        self._clock = tools.clock
 
     async def begin(self, record: Record) -> Awaitable[None]:
         """Fold an event in the partition's order; what is returned makes it durable and known."""
         event = decode_event(record.value)
         if (record.key or b"") != event.task_id.encode():
             raise BadRecord("wrong_key", "the key of an event is its task id")
-        row = self._board.stored(record.partition, event.task_id)
+        row = self._rows.stored(record.partition, event.task_id)
         folded = fold(row, event, record.offset, max_run_ms=self._options.max_run_ms)
         writes = await self._write(record.partition, event, row, folded)
         self._answer(event, folded)
@@ -119,17 +117,19 @@ class Track:
     async def _write(
         self, partition: int, event: Event, row: TaskRow | None, folded: Folded
     ) -> list[Awaitable[None]]:
-        """Write what the event came to. A repeat is written again: a row that stands here may
-        never have reached the changelog before the process that wrote it died.
+        """Write what the event came to, a repeat too.
+
+        A row that stands here may never have reached the changelog before the process that wrote
+        it died.
         """
         if folded.purged and row is not None:
-            return await self._board.purge(partition, row)
+            return await self._rows.purge(partition, row)
         if folded.row is None:
             return []
-        writes = [await self._board.put(partition, folded.row)]
+        writes = [await self._rows.put(partition, folded.row)]
         if folded.error_unit is not None:
             writes.append(
-                await self._board.put_errors(
+                await self._rows.put_errors(
                     partition, event.task_id, folded.error_unit, folded.errors
                 )
             )
@@ -152,17 +152,17 @@ class Track:
         elif folded.row is not None and folded.announce:
             await self._announce(partition, folded.row)
         if folded.row is not None and folded.row.is_final:
-            self._board.tell_final(task_id)
+            self._finals.ring(task_id)
 
     async def _announce(self, partition: int, row: TaskRow) -> None:
         note = announcement(row)
         await self._producer.send(
             self._names.results, row.task_id.encode(), note.value, headers=note.headers
         )
-        latest = self._board.stored(partition, row.task_id)
+        latest = self._rows.stored(partition, row.task_id)
         if latest is not None:
             told = latest.model_copy(update={"announced": True})
-            await (await self._board.put(partition, told))
+            await (await self._rows.put(partition, told))
             await self._cache.put_final(told, self._options.row_ttl_s)
         if row.state in SWEPT:
             await self._cache.mark_cancelled(row.task_id, self._options.max_run_ms // 1000)

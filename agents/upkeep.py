@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import structlog
 
 from models.bitmap import contains
-from models.clock import Clock
 from models.events import DeadlinePassed, Event, RetentionPassed, Swept, UnitsResent
 from models.rows import TaskRow
 from models.splitting import TaskLimits, refused_items, split
@@ -21,11 +20,10 @@ from models.units import SourcePlace
 from models.vectors import Space
 from stores.vector_store import VectorWriter
 from streams import figures
-from streams.board import Board
 from streams.codec import encode
 from streams.index import Entry
-from streams.producing import Producer
-from streams.topics import TopicNames
+from streams.row_store import RowStore
+from streams.tools import StageTools
 
 log = structlog.get_logger("agents.upkeep")
 
@@ -51,24 +49,23 @@ class Upkeep:
 
     def __init__(
         self,
-        board: Board,
-        producer: Producer,
+        tools: StageTools,
+        *,
+        rows: RowStore,
         writer: VectorWriter,
         source: Callable[[SourcePlace], Awaitable[TaskRequest | None]],
         pipeline_idle: Callable[[], Awaitable[bool]],
-        names: TopicNames,
         options: UpkeepOptions,
-        clock: Clock,
     ) -> None:
-        """`source` reads a task's record again; `pipeline_idle` tells that no lane has a backlog."""
-        self._board = board
-        self._producer = producer
+        """`source` reads a task's record; `pipeline_idle` tells that no lane has a backlog."""
+        self._rows = rows
+        self._producer = tools.producer
         self._writer = writer
         self._source = source
         self._pipeline_idle = pipeline_idle
-        self._names = names
+        self._names = tools.names
         self._options = options
-        self._clock = clock
+        self._clock = tools.clock
 
     async def run(self) -> None:
         """Look for what is due until cancelled."""
@@ -78,10 +75,10 @@ class Upkeep:
 
     async def look(self) -> None:
         """Do one round over all owned partitions."""
-        rows = 0
-        for partition, index in list(self._board.indexes()):
+        known = 0
+        for partition, index in list(self._rows.indexes()):
             now_ms = self._clock.now_ms()
-            rows += len(index)
+            known += len(index)
             due = [entry for entry in index.unfinished() if _deadline_over(entry, now_ms)]
             for entry in due:
                 await self._send(DeadlinePassed(task_id=entry.task_id, at_ms=now_ms), partition)
@@ -91,7 +88,7 @@ class Upkeep:
             for entry in index.to_sweep(now_ms):
                 await self._sweep(partition, entry)
             await self._resend_stalled(partition, list(index.unfinished()), now_ms)
-        figures.ROWS.set(rows)
+        figures.ROWS.set(known)
 
     async def _send(self, event: Event, partition: int) -> None:
         await self._producer.send(
@@ -100,15 +97,13 @@ class Upkeep:
 
     async def _sweep(self, partition: int, entry: Entry) -> None:
         """Remove the vectors of a cancelled or expired task, then note it."""
-        row = self._board.stored(partition, entry.task_id)
+        row = self._rows.stored(partition, entry.task_id)
         if row is None or entry.next_sweep_ms is None:
             return
         space = Space(tenant=row.tenant, collection=row.collection, fingerprint=row.fingerprint)
         removed = await self._writer.delete_task(space, row.task_id)
         log.info("swept", task_id=row.task_id, state=row.state, removed=removed)
-        swept = Swept(
-            task_id=row.task_id, at_ms=self._clock.now_ms(), due_ms=entry.next_sweep_ms
-        )
+        swept = Swept(task_id=row.task_id, at_ms=self._clock.now_ms(), due_ms=entry.next_sweep_ms)
         await self._send(swept, partition)
 
     async def _resend_stalled(self, partition: int, entries: list[Entry], now_ms: int) -> None:
@@ -117,7 +112,7 @@ class Upkeep:
         if not stalled or not await self._pipeline_idle():
             return  # a task that waits in a queue is not stalled
         for entry in stalled:
-            row = self._board.stored(partition, entry.task_id)
+            row = self._rows.stored(partition, entry.task_id)
             if row is not None and not row.is_final and row.resent < MOST_RESENDS:
                 await self._resend(partition, row)
 
@@ -131,9 +126,7 @@ class Upkeep:
         units = split(request, refused_items(request, limits), limits)
         missing = [n for n in range(len(units)) if not contains(row.done_units, n)]
         log.warning("units_resent", task_id=row.task_id, units=len(missing))
-        await self._send(
-            UnitsResent(task_id=row.task_id, at_ms=self._clock.now_ms()), partition
-        )
+        await self._send(UnitsResent(task_id=row.task_id, at_ms=self._clock.now_ms()), partition)
         for number in missing:
             unit = unit_of(row, number, units[number], self._clock.now_ms())
             await self._producer.send(self._names.units(row.lane), unit.id.encode(), encode(unit))

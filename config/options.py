@@ -9,6 +9,7 @@ from stores.redis_cache import RedisOptions
 from stores.weaviate_options import IndexOptions, WeaviateOptions
 from streams.app import KafkaOptions
 from streams.topics import TopicOptions
+from web.limits import WebLimits
 
 
 def kafka_options(settings: Settings) -> KafkaOptions:
@@ -62,6 +63,29 @@ def task_limits(settings: Settings) -> TaskLimits:
         unit_bytes=task.unit_bytes,
         max_units=task.max_units,
     )
+
+
+def web_limits(settings: Settings) -> WebLimits:
+    """How much a caller of the HTTP API may send, ask for and wait."""
+    task, service = settings.task, settings.service
+    return WebLimits(
+        task=task_limits(settings),
+        max_body_bytes=service.max_body_bytes,
+        max_wait_s=service.max_wait_s,
+        read_timeout_s=service.read_timeout_s,
+        verdict_timeout_s=service.verdict_timeout_s,
+        max_batch_tasks=task.max_batch_tasks,
+        max_page_size=task.max_page_size,
+        max_page_depth=task.max_page_depth,
+        max_search_limit=task.max_search_limit,
+        search_timeout_s=task.search_timeout_s,
+    )
+
+
+def api_key(settings: Settings) -> str | None:
+    """The key that guards the API, if one is set."""
+    key = settings.service.api_key
+    return key.get_secret_value() if key else None
 
 
 def upkeep_options(settings: Settings) -> UpkeepOptions:

@@ -17,7 +17,8 @@ LEAST_NORM, LARGEST_NORM = 1e-6, 1e6
 
 def screened(outcomes: Sequence[Outcome], *, dimension: int, normalized: bool) -> list[Outcome]:
     """Turn each unusable vector into a BAD_VECTOR failure; the others stay as they are."""
-    return [_screened_one(outcome, dimension, normalized=normalized) for outcome in outcomes]
+    with np.errstate(all="ignore"):
+        return [_screened_one(outcome, dimension, normalized=normalized) for outcome in outcomes]
 
 
 def _screened_one(outcome: Outcome, dimension: int, *, normalized: bool) -> Outcome:
@@ -31,8 +32,7 @@ def vector_fault(vector: Vector, *, dimension: int, normalized: bool) -> str | N
     """Say what is wrong with a vector that should be `(dimension,) float32`, or None."""
     if vector.shape != (dimension,) or vector.dtype != np.float32:
         return f"the vector is {vector.shape} {vector.dtype}, not ({dimension},) float32"
-    with np.errstate(all="ignore"):
-        norm = math.sqrt(float(vector @ vector))
+    norm = math.sqrt(float(vector @ vector))
     if not math.isfinite(norm):
         return "the vector has values that are not finite, or far too large"
     return _norm_fault(norm, normalized=normalized)

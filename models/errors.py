@@ -41,7 +41,7 @@ class VectorizeError(Exception):
 class InvalidRequest(VectorizeError):
     """The request is not valid."""
 
-    def __init__(self, *, field: str, reason: str, given: str | int | float | None = None) -> None:
+    def __init__(self, *, field: str, reason: str, given: str | float | None = None) -> None:
         """Name the `field`, the `reason` and, where it helps, what was `given`."""
         super().__init__(f"{field}: {reason}")
         self.field = field

@@ -81,14 +81,14 @@ def _later(row: TaskRow, event: Event, offset: int, max_run_ms: int) -> Folded:
     if isinstance(event, UnitDone):
         return _unit_done(row, event, offset)
     if isinstance(event, CancelRequested):
-        return _ended(row, event, offset, TaskState.CANCELLED, max_run_ms)
+        return _ended(row, event, offset, state=TaskState.CANCELLED, max_run_ms=max_run_ms)
     if isinstance(event, DeadlinePassed):
-        return _ended(row, event, offset, TaskState.EXPIRED, max_run_ms)
+        return _ended(row, event, offset, state=TaskState.EXPIRED, max_run_ms=max_run_ms)
     changes = _CHANGES[type(event)](row, event)
     return Folded(_next(row, event, offset, **changes), changed=True)
 
 
-def _next(row: TaskRow, event: Event, offset: int, **changes: Any) -> TaskRow:
+def _next(row: TaskRow, event: Event, offset: int, **changes: object) -> TaskRow:
     if not row.is_final:
         changes.setdefault("last_event_ms", event.at_ms)
     return row.model_copy(update={"version": offset, **changes})
@@ -169,7 +169,7 @@ def _finish_if_done(row: TaskRow, at_ms: int) -> TaskRow:
     return row.model_copy(update={"state": state, "finished_ms": at_ms})
 
 
-def _ended(row: TaskRow, event: Event, offset: int, state: TaskState, max_run_ms: int) -> Folded:
+def _ended(row: TaskRow, event: Event, offset: int, *, state: TaskState, max_run_ms: int) -> Folded:
     due = row.deadline_ms is not None and event.at_ms >= row.deadline_ms
     if row.is_final or (state is TaskState.EXPIRED and not due):
         return Folded(_next(row, event, offset), changed=True)

@@ -39,6 +39,6 @@ def item_key(task_id: str, index: int, own_id: str | None) -> str:
     return own_id if own_id is not None else f"{task_id}/{index}"
 
 
-def object_id(tenant: str, collection: str, item: str, chunk: int, fingerprint: str) -> UUID:
+def object_id(tenant: str, collection: str, item: str, chunk: int, *, fingerprint: str) -> UUID:
     """Name the stored object of one chunk: the same input is the same object (DESIGN 8)."""
     return _named("object", tenant, collection, item, str(chunk), fingerprint)

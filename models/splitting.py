@@ -37,23 +37,35 @@ def check_request(request: TaskRequest, limits: TaskLimits) -> None:
     texts = request.texts
     if not texts:
         raise InvalidRequest(field="data", reason="the list is empty; send at least one text")
-    _at_most(len(texts), limits.max_items, "data", "the number of texts", "task.max_items")
+    _at_most(
+        len(texts),
+        limits.max_items,
+        field="data",
+        what="the number of texts",
+        setting="task.max_items",
+    )
     metadata_bytes = len(orjson.dumps(request.metadata))
     _at_most(
         metadata_bytes,
         limits.max_metadata_bytes,
-        "metadata",
-        "its size in bytes",
-        "task.max_metadata_bytes",
+        field="metadata",
+        what="its size in bytes",
+        setting="task.max_metadata_bytes",
     )
     if request.deadline_s is not None:
         longest = int(limits.max_deadline_s)
-        _at_most(int(request.deadline_s), longest, "deadline_s", "it", "task.max_deadline_s")
+        _at_most(
+            int(request.deadline_s),
+            longest,
+            field="deadline_s",
+            what="it",
+            setting="task.max_deadline_s",
+        )
     if isinstance(request.data, str):
         _check_only_text(request.data, limits)
 
 
-def _at_most(given: int, limit: int, field: str, what: str, setting: str) -> None:
+def _at_most(given: int, limit: int, *, field: str, what: str, setting: str) -> None:
     if given > limit:
         raise LimitExceeded(field=field, what=what, limit=limit, given=given, setting=setting)
 
@@ -64,9 +76,9 @@ def _check_only_text(text: str, limits: TaskLimits) -> None:
     _at_most(
         json_bytes(text),
         limits.max_text_bytes,
-        "data",
-        "the text's size in bytes",
-        "task.max_text_bytes",
+        field="data",
+        what="the text's size in bytes",
+        setting="task.max_text_bytes",
     )
 
 

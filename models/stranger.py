@@ -19,9 +19,7 @@ class Found:
     task_id: TaskId
 
 
-def read_task(
-    raw: bytes, *, topic: str, partition: int, offset: int, limits: TaskLimits
-) -> Found:
+def read_task(raw: bytes, *, topic: str, partition: int, offset: int, limits: TaskLimits) -> Found:
     """Read a record of `vectorize.tasks`.
 
     The id is the body's own, else named by its idempotency key, else by the record's place, so
@@ -61,7 +59,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif not path or "[" not in part and part.isidentifier() and part not in _BRANCHES:
+        elif not path or ("[" not in part and part.isidentifier() and part not in _BRANCHES):
             path += f".{part}" if path else part
     return path or "body"
 

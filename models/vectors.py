@@ -66,7 +66,7 @@ class Hit(BaseModel):
     """One search result, best first."""
 
     id: UUID = Field(description="The stored object's id.")
-    score: float = Field(description="Cosine similarity, −1.0–1.0.")
+    score: float = Field(description="Cosine similarity, -1.0 to 1.0.")
     text: str
     task: str = Field(description="The task that stored it.")
     item: str = Field(description="The client's item id, or task/index.")

@@ -12,8 +12,8 @@ from weaviate.auth import AuthApiKey
 from weaviate.config import AdditionalConfig, GrpcConfig, Timeout
 
 from models.errors import VectorStoreUnavailable
-from stores.weaviate_errors import translated
 from stores.tcp_knock import knock
+from stores.weaviate_errors import translated
 from stores.weaviate_options import Address, WeaviateOptions
 
 #: How long a call may be silent before we look whether anybody listens there: after an outage

@@ -92,9 +92,15 @@ def trouble_of(error: Exception) -> Trouble:
     return trouble_of_message(str(error))
 
 
+def _words(error: Exception) -> str:
+    """Take Weaviate's own sentence out of the client's and gRPC's wrapping."""
+    details = getattr(error.__cause__, "details", None)
+    return str(details() if callable(details) else error) or type(error).__name__
+
+
 def translated(error: Exception) -> Exception:
     """Turn an error of the client into VectorStoreUnavailable, PlaceMissing or CallRefused."""
-    words = f"{type(error).__name__}: {error}"
+    words = _words(error)
     match trouble_of(error):
         case Trouble.AWAY:
             reason = words.partition("\n")[0][:300]

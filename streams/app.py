@@ -9,19 +9,23 @@ from typing import Any, cast
 
 import faust
 import structlog
+from aiohttp.web import Application
 from faust.app.base import BootStrategy
+from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
 from faust.types import TP
 from faust.types.transports import TransportT
 from yarl import URL
 
 from streams.delivery import Deliveries, Delivery
+from streams.listening import Listening
 from streams.records import Place
 from streams.side_reader import SideReader
 from streams.transport import LedgerConsumer, LedgerTransport
 
 log = structlog.get_logger("streams.app")
 
-Background = Callable[[], Awaitable[None]]
+Background = Callable[[], Awaitable[object]]
 
 #: Pause before a background loop that ended with an error is started again.
 RESTART_S = 1.0
@@ -51,9 +55,14 @@ class WebOptions:
     """Where the app's web server listens, and what it is made with."""
 
     host: str
-    port: int
+    listening: Listening
     canonical_url: str
     application: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        """The port chosen."""
+        return self.listening.port
 
 
 class _WithoutWeb(BootStrategy):
@@ -70,7 +79,7 @@ class StageApp(faust.App):
     deliveries: Deliveries
     reader: SideReader
 
-    def __init__(self, app_id: str, **options: Any) -> None:
+    def __init__(self, app_id: str, **options: Any) -> None:  # noqa: ANN401  # Faust's own 107
         """Begin with nothing to run; see `stage_app`."""
         self.before_start: list[Background] = []
         self.before_stop: list[Background] = []
@@ -115,9 +124,9 @@ class StageApp(faust.App):
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await super().on_stop()
         for step in self.after_stop:
             await step()
-        await super().on_stop()
         await self.reader.close()
 
     def deliver(self, topics: list[str], delivery: Delivery) -> None:
@@ -130,21 +139,30 @@ class StageApp(faust.App):
             value_serializer="raw",
             allow_empty=True,
         )
-        self.agent(channel, name=delivery.stage.name)(delivery.run)
+        self.agent(channel, name=delivery.stage.name)(cast(Any, delivery.run))
         for topic in topics:
             self.stage_deliveries[topic] = delivery
+
+    @property
+    def http(self) -> Application:
+        """The aiohttp application behind Faust's web server."""
+        return cast(Application, cast(Any, self.web).web_app)
 
     def committed(self, place: Place) -> int:
         """The first offset this group has not committed."""
         return cast(LedgerConsumer, self.consumer).committed(TP(*place))
+
+    @property
+    def _recovery(self) -> Recovery:
+        return cast(TableManager, self.tables).recovery
 
     def in_standing(self) -> bool:
         """Tell whether partitions are assigned, tables recovered, and no rebalance is under way."""
         return (
             self.started
             and not self.rebalancing
-            and not self.tables.recovery.in_recovery
-            and self.tables.recovery.completed.is_set()
+            and not self._recovery.in_recovery
+            and self._recovery.completed.is_set()
         )
 
     def assigned(self) -> set[Place]:

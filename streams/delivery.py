@@ -8,12 +8,13 @@ is committed. Holes in what Faust delivers are looked into with a reader of our 
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
-from faust import EventT, StreamT
+from faust import EventT
+from faust.streams import Stream
 
 from models.errors import HandedBack
 from streams import figures
@@ -40,7 +41,7 @@ class Stage:
     begin: Begin
     poison: Poison
     window: int = 16
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 class Commits(Protocol):
@@ -120,7 +121,7 @@ class Deliveries:
         self._ledgers.clear()
         self.leaving = asyncio.Event()
 
-    async def or_leave(self, waiting: Awaitable[None]) -> None:
+    async def or_leave(self, waiting: Awaitable[object]) -> None:
         """Wait for something another stage must do; raise HandedBack when this process leaves."""
         leaving = asyncio.ensure_future(self.leaving.wait())
         waited = asyncio.ensure_future(waiting)
@@ -141,6 +142,7 @@ class Delivery:
         """Deliver to `stage`, on the books of `deliveries`."""
         self.stage = stage
         self.last_arrival_s = 0.0
+        self.running = False
         self._books = deliveries
         self._slots = asyncio.Semaphore(stage.window)
         self._order = asyncio.Lock()
@@ -151,12 +153,16 @@ class Delivery:
         """Whether records are being worked on: then a quiet stream means a full window."""
         return self._in_hand > 0
 
-    async def run(self, stream: StreamT[bytes]) -> None:
+    async def run(self, stream: Stream[bytes]) -> None:
         """Take the stream's records until it ends: the body of a Faust agent."""
-        async for event in stream.noack().events():
-            generation = self._books.generation
-            async with self._order:
-                await self._arrived(as_record(event), generation)
+        self.running = True
+        try:
+            async for event in stream.noack().events():
+                generation = self._books.generation
+                async with self._order:
+                    await self._arrived(as_record(event), generation)
+        finally:
+            self.running = False
 
     async def look_at_tail(self, place: Place, end: int) -> None:
         """Deliver what lies between the offset due and `end` though Faust did not bring it."""
@@ -277,7 +283,7 @@ def as_record(event: EventT[bytes]) -> Record:
     """Take over a Faust event; headers come as a list or a mapping."""
     message = event.message
     headers = message.headers or ()
-    pairs = headers.items() if isinstance(headers, dict) else headers
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
     return Record(
         topic=message.topic,
         partition=message.partition,

@@ -1,4 +1,4 @@
-"""How far a consumer group is behind on some topics: for holding back and for the reconcile sweep."""
+"""How far a consumer group is behind on some topics: to hold back by, and to reconcile."""
 
 from collections.abc import Iterable
 

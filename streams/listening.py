@@ -1,4 +1,4 @@
-"""Which port a process listens on: the wanted one, the next free one, or an error with the owner."""
+"""Which port a process listens on: the wanted one, the next free, or an error naming the owner."""
 
 import socket
 from dataclasses import dataclass
@@ -27,7 +27,9 @@ class Listening:
         return self.port
 
 
-def choose_port(host: str, wanted: int, *, purpose: str, setting: str, on_purpose: bool) -> Listening:
+def choose_port(
+    host: str, wanted: int, *, purpose: str, setting: str, on_purpose: bool
+) -> Listening:
     """Choose the port for `purpose`: `wanted` if free (0: any), else the next free one.
 
     A port that was set on purpose is never replaced: the choice then carries the refusal.
@@ -43,6 +45,11 @@ def choose_port(host: str, wanted: int, *, purpose: str, setting: str, on_purpos
         if is_free(host, port):
             return Listening(port, note=f"{told}; using {port} instead (setting {setting})")
     return Listening(_any_free(host), note=f"{told}; using any free port")
+
+
+def reachable_host(host: str) -> str:
+    """Name a host that a browser on this machine can open, for a bound address."""
+    return "localhost" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104  # compared only
 
 
 def is_free(host: str, port: int) -> bool:

@@ -57,10 +57,16 @@ class Membership:
 
     async def watch_tails(self) -> None:
         """Look for ever into partitions that went quiet before their end."""
+        behind: dict[Place, int] = {}
         while True:
             await asyncio.sleep(QUIET_S)
-            for place in self._quiet(asyncio.get_running_loop().time()):
-                await self.look_at_tail(place)
+            quiet = self._quiet(asyncio.get_running_loop().time())
+            due = {place: self._app.deliveries.ledger(place).due for place in quiet}
+            for place in quiet:
+                if behind.get(place) == due[place]:
+                    await self.look_at_tail(place)
+            ends = await self._app.reader.end_offsets(quiet) if quiet else {}
+            behind = {place: due[place] for place in quiet if ends[place] > due[place]}
 
     def _quiet(self, now_s: float) -> list[Place]:
         deliveries = self._app.stage_deliveries

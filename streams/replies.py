@@ -33,13 +33,14 @@ class Asker:
 
     def __init__(
         self,
+        *,
         producer: Producer,
         names: TopicNames,
         partition: int,
         workers_alive: Callable[[], bool],
         clock: Clock,
     ) -> None:
-        """Listen on `partition` of the replies; `workers_alive` tells whether asking makes sense."""
+        """Listen on `partition` of the replies; `workers_alive` tells whether to ask at all."""
         self.partition = partition
         self.listening = asyncio.Event()
         self._producer = producer
@@ -61,7 +62,9 @@ class Asker:
         try:
             async with asyncio.timeout(timeout_s):
                 await self.listening.wait()
-                await self._ask(model, fingerprint, text, correlation_id, timeout_s)
+                await self._ask(
+                    model, fingerprint, text, correlation_id=correlation_id, timeout_s=timeout_s
+                )
                 return _vector_in(await future)
         except TimeoutError as error:
             raise NoEmbedWorker(f"no embed worker answered within {timeout_s:g} s") from error
@@ -69,7 +72,7 @@ class Asker:
             del self._waiting[correlation_id]
 
     async def _ask(
-        self, model: str, fingerprint: str, text: str, correlation_id: str, timeout_s: float
+        self, model: str, fingerprint: str, text: str, *, correlation_id: str, timeout_s: float
     ) -> None:
         now_ms = self._clock.now_ms()
         deadline_ms = now_ms + int(timeout_s * 1000)
@@ -103,7 +106,8 @@ def _vector_in(raw: bytes) -> Vector:
     if not len(matrix):
         reason = header.failures[0].message if header.failures else "no vector"
         raise ItemRefused(f"the model gave no vector: {reason}")
-    return matrix[0]
+    vector: Vector = matrix[0]
+    return vector
 
 
 async def listen_for_ever(bootstrap_servers: str, asker: Asker, topic: str, max_bytes: int) -> None:

@@ -44,7 +44,7 @@ class SideReader:
             consumer.assign([partition])
             try:
                 consumer.seek(partition, start)
-                return await self._collect(consumer, partition, start, end, timeout_s)
+                return await self._collect(consumer, partition, (start, end), timeout_s)
             finally:
                 consumer.unsubscribe()
 
@@ -53,6 +53,15 @@ class SideReader:
         consumer = await self._connected()
         offsets = await consumer.end_offsets([TopicPartition(*place) for place in places])
         return {Place(*partition): int(offset) for partition, offset in offsets.items()}
+
+    async def broker_answers(self, timeout_s: float = 1.0) -> bool:
+        """Tell whether the broker answers a metadata request within `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await (await self._connected()).topics()
+        except Exception:  # noqa: BLE001  # whatever it is, it is no answer
+            return False
+        return True
 
     async def close(self) -> None:
         """Close the connection."""
@@ -82,12 +91,11 @@ class SideReader:
         self,
         consumer: AIOKafkaConsumer,
         partition: TopicPartition,
-        start: int,
-        end: int,
+        stretch: tuple[int, int],
         timeout_s: float,
     ) -> Span:
         records: list[Record] = []
-        read_to = start
+        read_to, end = stretch
         deadline = asyncio.get_running_loop().time() + timeout_s
         while read_to < end and asyncio.get_running_loop().time() < deadline:
             fetched = await consumer.getmany(partition, timeout_ms=POLL_MS)

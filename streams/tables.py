@@ -8,10 +8,11 @@ and gets an awaitable that ends when the broker has the record.
 from collections.abc import Awaitable, Iterator
 from typing import Any, cast
 
-from faust import App, Table
+from faust import App
 from faust.types import TP
+from faust.types.tables import TableT
 
-from streams.producing import FaustProducer, acknowledged
+from streams.producing import FaustProducer, Sent, acknowledged
 
 #: Faust gives each partition's database a 2 GiB cache; a task row is about 1 KB.
 _ROCKSDB_OPTIONS = {
@@ -29,7 +30,7 @@ class DurableTable:
         """Declare the table on `app`; its changelog has `partitions` partitions."""
         self.name = name
         self._producer = FaustProducer(app)
-        self.table: Table[bytes, bytes] = app.Table(
+        self.table: TableT[bytes, bytes] = app.Table(
             name,
             partitions=partitions,
             key_type=bytes,
@@ -66,9 +67,11 @@ class DurableTable:
         sent = await self._producer.begin(self.changelog, key, value, partition=partition)
         return self._durable(partition, sent)
 
-    async def _durable(self, partition: int, sent: Any) -> None:
+    async def _durable(self, partition: int, sent: Sent) -> None:
         written = await acknowledged(sent)
-        self.table.data.set_persisted_offset(TP(self.changelog, partition), written.offset)
+        cast(Any, self.table).data.set_persisted_offset(
+            TP(self.changelog, partition), written.offset
+        )
 
-    def _database(self, partition: int) -> Any:
+    def _database(self, partition: int) -> Any:  # noqa: ANN401  # rocksdict ships no such type
         return cast(Any, self.table.data)._db_for_partition(partition)  # noqa: SLF001  # no public way

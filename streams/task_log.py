@@ -18,6 +18,7 @@ class TaskLog:
 
     def __init__(
         self,
+        *,
         producer: Producer,
         reader: SideReader,
         names: TopicNames,

@@ -120,7 +120,7 @@ def problem_answer(request: web.Request, error: VectorizeError, **extra: object)
 
 def request_id_of(request: web.Request) -> str:
     """The request's id, given by the client or made at the door."""
-    return request.get(REQUEST_ID, "")
+    return str(request.get(REQUEST_ID, ""))
 
 
 def _headers(error: VectorizeError) -> dict[str, str]:

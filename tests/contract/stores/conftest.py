@@ -11,9 +11,11 @@ from stores.memory import MemoryStore
 from stores.weaviate import WeaviateStore
 from stores.weaviate_options import WeaviateOptions
 
+Store = MemoryStore | WeaviateStore
+
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory) -> Iterator[StackState]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
     """Weaviate and Redis on free ports, for this session."""
     directory = tmp_path_factory.mktemp("stores-stack")
     yield start_stack(directory, ephemeral=True, services=("redis", "weaviate"))
@@ -21,7 +23,7 @@ def servers(tmp_path_factory) -> Iterator[StackState]:
 
 
 @pytest.fixture
-def weaviate_options(servers) -> WeaviateOptions:
+def weaviate_options(servers: StackState) -> WeaviateOptions:
     settings = servers.settings
     return WeaviateOptions(
         url=settings["database.weaviate_url"], grpc_url=settings["database.weaviate_grpc_url"]
@@ -29,18 +31,19 @@ def weaviate_options(servers) -> WeaviateOptions:
 
 
 @pytest.fixture
-async def weaviate_store(weaviate_options) -> AsyncIterator[WeaviateStore]:
+async def weaviate_store(weaviate_options: WeaviateOptions) -> AsyncIterator[WeaviateStore]:
     store = WeaviateStore(weaviate_options)
     yield store
     await store.close()
 
 
 @pytest.fixture(params=["memory", pytest.param("weaviate", marks=pytest.mark.integration)])
-def store(request):
+def store(request: pytest.FixtureRequest) -> Store:
     """Each store that keeps what it is given."""
     if request.param == "memory":
         return MemoryStore()
-    return request.getfixturevalue("weaviate_store")
+    store: WeaviateStore = request.getfixturevalue("weaviate_store")
+    return store
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """What the cache does with a real Redis, and without it."""
 
 import time
+from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -9,8 +11,8 @@ from redis.asyncio import Redis
 from models.rows import TaskRow
 from models.states import Lane, TaskState, TaskType
 from models.units import SourcePlace
-from scripts.stack import kill_service, start_service
-from stores.redis_cache import SKIP_S, RedisOptions, open_cache
+from scripts.stack import StackState, kill_service, start_service
+from stores.redis_cache import SKIP_S, RedisCache, RedisOptions
 
 pytestmark = pytest.mark.integration
 
@@ -18,41 +20,43 @@ pytestmark = pytest.mark.integration
 class StillClock:
     """A clock that moves only when told."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.at_s = 1000.0
 
-    def now_ms(self):
+    def now_ms(self) -> int:
         return int(self.at_s * 1000)
 
-    def monotonic_s(self):
+    def monotonic_s(self) -> float:
         return self.at_s
 
 
 @pytest.fixture
-def clock():
+def clock() -> StillClock:
     return StillClock()
 
 
 @pytest.fixture
-def options(servers):
+def options(servers: StackState) -> RedisOptions:
     return RedisOptions(url=servers.settings["database.redis_url"], prefix=f"{uuid4().hex}:")
 
 
 @pytest.fixture
-async def cache(options, clock):
-    cache = open_cache(options, clock)
+async def cache(options: RedisOptions, clock: StillClock) -> AsyncIterator[RedisCache]:
+    cache = RedisCache(options, clock)
     yield cache
     await cache.close()
 
 
 @pytest.fixture
-async def raw(options):
+async def raw(options: RedisOptions) -> AsyncIterator[Redis]:
     redis = Redis.from_url(options.url)
     yield redis
     await redis.aclose()
 
 
-def row(task_id="t", *, version=7, state=TaskState.COMPLETED, **changes):
+def row(
+    task_id: str = "t", *, version: int = 7, state: TaskState = TaskState.COMPLETED, **changes: Any
+) -> TaskRow:
     return TaskRow(
         task_id=task_id,
         version=version,
@@ -72,19 +76,19 @@ def row(task_id="t", *, version=7, state=TaskState.COMPLETED, **changes):
     )
 
 
-async def test_a_final_row_comes_back_whole(cache):
+async def test_a_final_row_comes_back_whole(cache: RedisCache) -> None:
     assert await cache.get("t") is None
     await cache.put_final(row(failed=1 << 9_999), 60)
     assert await cache.get("t") == row(failed=1 << 9_999)
 
 
-async def test_a_row_that_may_still_change_is_never_kept(cache):
+async def test_a_row_that_may_still_change_is_never_kept(cache: RedisCache) -> None:
     with pytest.raises(ValueError, match="This is a bug"):
         await cache.put_final(row(state=TaskState.PROCESSING), 60)
     assert await cache.get("t") is None
 
 
-async def test_only_a_later_version_takes_the_place_of_an_earlier_one(cache):
+async def test_only_a_later_version_takes_the_place_of_an_earlier_one(cache: RedisCache) -> None:
     await cache.put_final(row(version=9, tokens=9), 60)
     await cache.put_final(row(version=8, tokens=8), 60)
     await cache.put_final(row(version=9, tokens=1), 60)
@@ -93,14 +97,16 @@ async def test_only_a_later_version_takes_the_place_of_an_earlier_one(cache):
     assert (await cache.get("t")).tokens == 10
 
 
-async def test_rows_and_marks_live_as_long_as_told(cache, raw, options):
+async def test_rows_and_marks_live_as_long_as_told(
+    cache: RedisCache, raw: Redis, options: RedisOptions
+) -> None:
     await cache.put_final(row(), 60)
     await cache.mark_cancelled("t", 30)
     assert 55 < await raw.ttl(f"vectorize:{options.prefix}row:t") <= 60
     assert 25 < await raw.ttl(f"vectorize:{options.prefix}cancelled:t") <= 30
 
 
-async def test_a_purged_task_is_forgotten_with_its_mark(cache):
+async def test_a_purged_task_is_forgotten_with_its_mark(cache: RedisCache) -> None:
     await cache.put_final(row(), 60)
     await cache.put_final(row("u"), 60)
     await cache.mark_cancelled("t", 60)
@@ -111,7 +117,7 @@ async def test_a_purged_task_is_forgotten_with_its_mark(cache):
     assert await cache.get("u") is not None
 
 
-async def test_the_cancelled_are_told_from_the_others(cache):
+async def test_the_cancelled_are_told_from_the_others(cache: RedisCache) -> None:
     await cache.mark_cancelled("b", 60)
     await cache.mark_cancelled("d", 60)
     assert await cache.cancelled(["a", "b", "c", "d", "b"]) == {"b", "d"}
@@ -119,7 +125,9 @@ async def test_the_cancelled_are_told_from_the_others(cache):
 
 
 @pytest.mark.parametrize("held", [b"", b"nonsense", b"7\n{}", b"7\n{", b"\xff\xfe"])
-async def test_what_no_longer_can_be_read_is_a_miss(cache, raw, options, held):
+async def test_what_no_longer_can_be_read_is_a_miss(
+    cache: RedisCache, raw: Redis, options: RedisOptions, held: bytes
+) -> None:
     await raw.set(f"vectorize:{options.prefix}row:t", held)
     assert await cache.get("t") is None
     assert sum(cache.failures.values()) == 1
@@ -127,19 +135,21 @@ async def test_what_no_longer_can_be_read_is_a_miss(cache, raw, options, held):
     assert await cache.cancelled(["t"]) == {"t"}
 
 
-async def test_a_row_of_another_record_version_is_a_miss(cache):
+async def test_a_row_of_another_record_version_is_a_miss(cache: RedisCache) -> None:
     await cache.put_final(row(v=99), 60)
     assert await cache.get("t") is None
 
 
-async def test_two_prefixes_never_meet(cache, options):
-    other = open_cache(RedisOptions(url=options.url, prefix="other:"))
+async def test_two_prefixes_never_meet(cache: RedisCache, options: RedisOptions) -> None:
+    other = RedisCache(RedisOptions(url=options.url, prefix="other:"))
     await cache.put_final(row(), 60)
     assert await other.get("t") is None
     await other.close()
 
 
-async def test_with_redis_away_all_is_a_miss_soon_and_its_return_is_noticed(servers, cache, clock):
+async def test_with_redis_away_all_is_a_miss_soon_and_its_return_is_noticed(
+    servers: StackState, cache: RedisCache, clock: StillClock
+) -> None:
     await cache.put_final(row(), 60)
     kill_service(servers.directory, "redis")
     try:
@@ -161,7 +171,7 @@ async def test_with_redis_away_all_is_a_miss_soon_and_its_return_is_noticed(serv
     assert (await cache.get("t")).version == 8
 
 
-async def test_a_ping_that_succeeds_ends_the_wait(servers, cache):
+async def test_a_ping_that_succeeds_ends_the_wait(servers: StackState, cache: RedisCache) -> None:
     kill_service(servers.directory, "redis")
     assert await cache.get("t") is None
     start_service(servers.directory, "redis")
@@ -170,7 +180,7 @@ async def test_a_ping_that_succeeds_ends_the_wait(servers, cache):
     assert await cache.get("t") is not None
 
 
-async def test_a_slow_redis_costs_no_more_than_its_timeout(cache, raw):
+async def test_a_slow_redis_costs_no_more_than_its_timeout(cache: RedisCache, raw: Redis) -> None:
     assert await cache.ping()
     await raw.execute_command("CLIENT", "PAUSE", 1500)
     began = time.monotonic()
@@ -180,9 +190,12 @@ async def test_a_slow_redis_costs_no_more_than_its_timeout(cache, raw):
 
 
 async def test_a_failure_is_logged_once_in_a_while_and_counted_each_time(
-    servers, options, clock, capsys
-):
-    cache = open_cache(RedisOptions(url="redis://127.0.0.1:1/0", timeout_ms=100), clock)
+    servers: StackState,
+    options: RedisOptions,
+    clock: StillClock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cache = RedisCache(RedisOptions(url="redis://127.0.0.1:1/0", timeout_ms=100), clock)
     for _ in range(5):
         await cache.get("t")
         clock.at_s += SKIP_S

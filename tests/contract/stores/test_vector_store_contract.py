@@ -2,18 +2,34 @@
 
 import numpy as np
 import pytest
+from pydantic import JsonValue
 
 from models.errors import InvalidRequest
 from models.ids import object_id
 from models.states import ItemErrorCode
+from models.vectors import Space, StoredVector, Vector
+from stores.memory import MemoryStore
+from stores.weaviate import WeaviateStore
 from tests.unit.stores.items import DIMENSION, stored_item, unit_vector
 
+Store = MemoryStore | WeaviateStore
 
-async def _results(store, space, task_id="task-a", *, first=0, count=100, with_vectors=True):
+
+async def _results(
+    store: Store,
+    space: Space,
+    task_id: str = "task-a",
+    *,
+    first: int = 0,
+    count: int = 100,
+    with_vectors: bool = True,
+) -> dict[int, StoredVector]:
     return await store.results(space, task_id, first=first, count=count, with_vectors=with_vectors)
 
 
-async def test_what_was_written_is_read_back_with_its_own_vector(store, space):
+async def test_what_was_written_is_read_back_with_its_own_vector(
+    store: Store, space: Space
+) -> None:
     items = [stored_item(index=index, space=space) for index in range(20)]
     assert await store.write(items) == [None] * 20
     found = await _results(store, space)
@@ -24,21 +40,23 @@ async def test_what_was_written_is_read_back_with_its_own_vector(store, space):
         assert found[item.index].vector.dtype == np.float32
 
 
-async def test_a_page_holds_its_range_and_no_vectors_unless_asked(store, space):
+async def test_a_page_holds_its_range_and_no_vectors_unless_asked(
+    store: Store, space: Space
+) -> None:
     await store.write([stored_item(index=index, space=space) for index in range(10)])
     found = await _results(store, space, first=3, count=4, with_vectors=False)
     assert sorted(found) == [3, 4, 5, 6]
     assert all(stored.vector is None for stored in found.values())
 
 
-async def test_a_long_result_comes_whole(store, space):
+async def test_a_long_result_comes_whole(store: Store, space: Space) -> None:
     items = [stored_item(index=index, space=space) for index in range(1100)]
     assert await store.write(items) == [None] * 1100
     found = await _results(store, space, first=0, count=1200, with_vectors=False)
     assert sorted(found) == list(range(1100))
 
 
-async def test_writing_twice_gives_one_object(store, space):
+async def test_writing_twice_gives_one_object(store: Store, space: Space) -> None:
     items = [stored_item(index=index, space=space) for index in range(3)]
     await store.write(items)
     assert await store.write(items) == [None] * 3
@@ -46,7 +64,7 @@ async def test_writing_twice_gives_one_object(store, space):
     assert await store.delete_task(space, "task-a") == 3
 
 
-async def test_an_item_twice_in_one_call_is_one_object(store, space):
+async def test_an_item_twice_in_one_call_is_one_object(store: Store, space: Space) -> None:
     item = stored_item(space=space)
     assert await store.write([item, item]) == [None, None]
     assert len(await _results(store, space)) == 1
@@ -55,8 +73,8 @@ async def test_an_item_twice_in_one_call_is_one_object(store, space):
 @pytest.mark.parametrize("late_first", [False, True], ids=["in order", "the late one first"])
 @pytest.mark.parametrize("together", [False, True], ids=["two calls", "one call"])
 async def test_of_two_tasks_on_one_item_the_later_submitted_wins(
-    store, space, late_first, together
-):
+    store: Store, space: Space, late_first: bool, together: bool
+) -> None:
     early = stored_item("early", 0, space=space, own_id="x", submitted_ms=1, text="early")
     late = stored_item("late", 4, space=space, own_id="x", submitted_ms=2, text="late")
     order = [late, early] if late_first else [early, late]
@@ -68,14 +86,16 @@ async def test_of_two_tasks_on_one_item_the_later_submitted_wins(
     assert (hit.text, hit.task, hit.item) == ("late", "late", "x")
 
 
-async def test_a_superseded_task_removes_nothing_of_its_successor(store, space):
+async def test_a_superseded_task_removes_nothing_of_its_successor(
+    store: Store, space: Space
+) -> None:
     await store.write([stored_item("early", space=space, own_id="x", submitted_ms=1)])
     await store.write([stored_item("late", space=space, own_id="x", submitted_ms=2)])
     assert await store.delete_task(space, "early") == 0
     assert list(await _results(store, space, "late")) == [0]
 
 
-async def test_deleting_a_task_leaves_the_objects_of_others(store, space):
+async def test_deleting_a_task_leaves_the_objects_of_others(store: Store, space: Space) -> None:
     await store.write([stored_item("task-a", index, space=space) for index in range(5)])
     await store.write([stored_item("task-b", index, space=space) for index in range(5)])
     assert await store.delete_task(space, "task-a") == 5
@@ -84,7 +104,7 @@ async def test_deleting_a_task_leaves_the_objects_of_others(store, space):
     assert len(await _results(store, space, "task-b")) == 5
 
 
-async def test_task_ids_that_resemble_each_other_are_told_apart(store, space):
+async def test_task_ids_that_resemble_each_other_are_told_apart(store: Store, space: Space) -> None:
     await store.write([stored_item(one, space=space) for one in ("Task-a", "task-a", "task-a.b")])
     assert len(await _results(store, space, "task-a")) == 1
     assert await store.delete_task(space, "task-a") == 1
@@ -92,7 +112,7 @@ async def test_task_ids_that_resemble_each_other_are_told_apart(store, space):
     assert len(await _results(store, space, "task-a.b")) == 1
 
 
-async def test_two_models_share_a_collection_and_never_meet(store, space):
+async def test_two_models_share_a_collection_and_never_meet(store: Store, space: Space) -> None:
     other = space.model_copy(update={"fingerprint": "f2"})
     await store.write([stored_item("task-a", space=space)])
     larger = stored_item("task-b", space=other, vector=unit_vector(0, 16), dimension=16)
@@ -103,7 +123,7 @@ async def test_two_models_share_a_collection_and_never_meet(store, space):
     assert hit.task == "task-a"
 
 
-async def test_two_models_in_one_call(store, space):
+async def test_two_models_in_one_call(store: Store, space: Space) -> None:
     other = space.model_copy(update={"fingerprint": "f2"})
     items = [stored_item(space=space), stored_item(space=other, index=1)]
     assert await store.write(items) == [None, None]
@@ -111,7 +131,7 @@ async def test_two_models_in_one_call(store, space):
     assert list(await _results(store, other)) == [1]
 
 
-async def test_two_tenants_with_the_same_ids_never_meet(store, space):
+async def test_two_tenants_with_the_same_ids_never_meet(store: Store, space: Space) -> None:
     other = space.model_copy(update={"tenant": "acme"})
     mine = stored_item(space=space, own_id="x", text="mine")
     theirs = stored_item(space=other, own_id="x", text="theirs")
@@ -133,7 +153,9 @@ async def test_two_tenants_with_the_same_ids_never_meet(store, space):
     ],
 )
 @pytest.mark.parametrize("at", [0, 2, 4])
-async def test_a_bad_vector_harms_only_itself(store, space, bad, at):
+async def test_a_bad_vector_harms_only_itself(
+    store: Store, space: Space, bad: Vector, at: int
+) -> None:
     items = [stored_item(index=index, space=space, own_id=f"id{index}") for index in range(5)]
     items[at] = stored_item(index=at, space=space, own_id=f"id{at}", vector=bad)
     outcomes = await store.write(items)
@@ -145,7 +167,7 @@ async def test_a_bad_vector_harms_only_itself(store, space, bad, at):
     assert len(await _results(store, space)) == 4
 
 
-async def test_only_bad_vectors_give_only_failures(store, space):
+async def test_only_bad_vectors_give_only_failures(store: Store, space: Space) -> None:
     items = [stored_item(index=i, space=space, vector=unit_vector(0, 4)) for i in range(3)]
     assert [failure.index for failure in await store.write(items)] == [0, 1, 2]
     assert await _results(store, space) == {}
@@ -162,21 +184,21 @@ async def test_only_bad_vectors_give_only_failures(store, space):
     ],
     ids=["empty", "control characters", "unicode", "combining", "256 KB"],
 )
-async def test_every_text_comes_back_as_it_went(store, space, text):
+async def test_every_text_comes_back_as_it_went(store: Store, space: Space, text: str) -> None:
     assert await store.write([stored_item(space=space, text=text, note=text[:64])]) == [None]
     (hit,) = await store.search(space, unit_vector(0), limit=1, where={})
     assert hit.text == text
     assert hit.metadata == {"note": text[:64]}
 
 
-async def test_a_lone_surrogate_harms_only_itself(store, space):
+async def test_a_lone_surrogate_harms_only_itself(store: Store, space: Space) -> None:
     items = [stored_item(space=space, text="\ud800"), stored_item(index=1, space=space)]
     failure, outcome = await store.write(items)
     assert outcome is None
     assert failure.index == 0
 
 
-async def test_a_search_ranks_by_cosine_whatever_the_length(store, space):
+async def test_a_search_ranks_by_cosine_whatever_the_length(store: Store, space: Space) -> None:
     far = np.array([0, 1] + [0] * 6, np.float32)
     near = np.array([9, 9] + [0] * 6, np.float32)
     same = np.array([0.1] + [0] * 7, np.float32)
@@ -185,10 +207,10 @@ async def test_a_search_ranks_by_cosine_whatever_the_length(store, space):
     hits = await store.search(space, unit_vector(0), limit=10, where={})
     assert [hit.item for hit in hits] == ["task-a/2", "task-a/1", "task-a/0"]
     np.testing.assert_allclose([hit.score for hit in hits], [1, 0.5**0.5, 0], atol=1e-6)
-    assert hits[0].id == object_id("default", space.collection, "task-a/2", 0, "f1")
+    assert hits[0].id == object_id("default", space.collection, "task-a/2", 0, fingerprint="f1")
 
 
-async def test_a_search_gives_no_more_than_its_limit(store, space):
+async def test_a_search_gives_no_more_than_its_limit(store: Store, space: Space) -> None:
     await store.write([stored_item(index=index, space=space) for index in range(8)])
     assert len(await store.search(space, unit_vector(1), limit=3, where={})) == 3
 
@@ -211,7 +233,9 @@ async def test_a_search_gives_no_more_than_its_limit(store, space):
     ],
     ids=str,
 )
-async def test_a_search_finds_only_what_passes_its_filters(store, space, where, found):
+async def test_a_search_finds_only_what_passes_its_filters(
+    store: Store, space: Space, where: dict[str, JsonValue], found: set[int]
+) -> None:
     await store.write(
         [
             stored_item(index=0, space=space, lang="en", year=2020),
@@ -224,13 +248,13 @@ async def test_a_search_finds_only_what_passes_its_filters(store, space, where, 
     assert {int(hit.item.rpartition("/")[2]) for hit in hits} == found
 
 
-async def test_a_vector_of_another_length_cannot_be_searched(store, space):
+async def test_a_vector_of_another_length_cannot_be_searched(store: Store, space: Space) -> None:
     await store.write([stored_item(space=space)])
     with pytest.raises(InvalidRequest, match="vector"):
         await store.search(space, unit_vector(0, 4), limit=3, where={})
 
 
-async def test_where_nobody_wrote_nothing_is_found(store, space):
+async def test_where_nobody_wrote_nothing_is_found(store: Store, space: Space) -> None:
     assert await store.search(space, unit_vector(0), limit=3, where={}) == []
     assert await _results(store, space) == {}
     assert await store.delete_task(space, "task-a") == 0
@@ -240,9 +264,9 @@ async def test_where_nobody_wrote_nothing_is_found(store, space):
         assert await store.search(elsewhere, unit_vector(0), limit=3, where={}) == []
 
 
-async def test_nothing_to_write_is_no_error(store):
+async def test_nothing_to_write_is_no_error(store: Store) -> None:
     assert await store.write([]) == []
 
 
-async def test_a_store_that_is_there_answers_its_ping(store):
+async def test_a_store_that_is_there_answers_its_ping(store: Store) -> None:
     assert await store.ping()

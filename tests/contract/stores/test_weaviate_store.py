@@ -3,15 +3,20 @@
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pytest
 import weaviate
+from weaviate import WeaviateAsyncClient
 
 from models.errors import VectorStoreUnavailable
 from models.states import ItemErrorCode
-from scripts.stack import kill_service, start_service
+from models.units import ItemFailure
+from models.vectors import Space, StoredItem
+from scripts.stack import StackState, kill_service, start_service
 from stores.weaviate import WeaviateStore
+from stores.weaviate_options import WeaviateOptions
 from stores.weaviate_schema import class_name
 from tests.unit.stores.items import stored_item, unit_vector
 
@@ -19,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-async def client(weaviate_options):
+async def client(weaviate_options: WeaviateOptions) -> AsyncIterator[WeaviateAsyncClient]:
     http, grpc = weaviate_options.http, weaviate_options.grpc
     async with weaviate.use_async_with_custom(
         http_host=http.host,
@@ -33,7 +38,7 @@ async def client(weaviate_options):
 
 
 @pytest.fixture
-async def stores(weaviate_options):
+async def stores(weaviate_options: WeaviateOptions) -> AsyncIterator[list[WeaviateStore]]:
     """Four stores, as in four processes."""
     stores = [WeaviateStore(weaviate_options) for _ in range(4)]
     yield stores
@@ -41,13 +46,25 @@ async def stores(weaviate_options):
         await store.close()
 
 
-async def _found(store, space, task_id="task-a"):
+async def _found(store: WeaviateStore, space: Space, task_id: str = "task-a") -> list[int]:
     return sorted(await store.results(space, task_id, first=0, count=99, with_vectors=False))
 
 
+async def _until_stored(
+    store: WeaviateStore, items: Sequence[StoredItem]
+) -> list[ItemFailure | None]:
+    """Write as a stage does; Weaviate is read-only for a moment while a model is added, too."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await store.write(items)
+            except VectorStoreUnavailable:
+                await asyncio.sleep(0.1)
+
+
 async def test_the_visible_name_is_an_alias_and_the_index_is_as_stated(
-    weaviate_store, space, client
-):
+    weaviate_store: WeaviateStore, space: Space, client: WeaviateAsyncClient
+) -> None:
     await weaviate_store.write([stored_item(space=space)])
     name = class_name(space.collection)
     assert (await client.alias.get(alias_name=name)).collection == f"{name}_v1"
@@ -58,25 +75,31 @@ async def test_the_visible_name_is_an_alias_and_the_index_is_as_stated(
     assert (index.max_connections, index.ef) == (32, -1)
 
 
-async def test_stores_that_make_one_collection_at_once_all_succeed(stores, space):
+async def test_stores_that_make_one_collection_at_once_all_succeed(
+    stores: list[WeaviateStore], space: Space
+) -> None:
     items = [[stored_item("task-a", index, space=space)] for index in range(4)]
     outcomes = await asyncio.gather(*(s.write(i) for s, i in zip(stores, items, strict=True)))
     assert outcomes == [[None]] * 4
     assert await _found(stores[0], space) == [0, 1, 2, 3]
 
 
-async def test_stores_that_add_models_at_once_all_succeed(stores, space):
+async def test_stores_that_add_models_at_once_all_succeed_in_the_end(
+    stores: list[WeaviateStore], space: Space
+) -> None:
     await stores[0].write([stored_item("first", space=space)])
     spaces = [space.model_copy(update={"fingerprint": f"n{number}"}) for number in range(4)]
     items = [[stored_item(space=one)] for one in spaces]
-    outcomes = await asyncio.gather(*(s.write(i) for s, i in zip(stores, items, strict=True)))
-    assert outcomes == [[None]] * 4
+    writing = (_until_stored(s, i) for s, i in zip(stores, items, strict=True))
+    assert await asyncio.gather(*writing) == [[None]] * 4
     for store, one in zip(stores, spaces, strict=True):
         assert len(await store.search(one, unit_vector(0), limit=9, where={})) == 1
 
 
 @pytest.mark.parametrize("deletion", ["collection", "alias", "collection and alias", "tenant"])
-async def test_what_somebody_deleted_is_made_again(weaviate_store, space, client, deletion):
+async def test_what_somebody_deleted_is_made_again(
+    weaviate_store: WeaviateStore, space: Space, client: WeaviateAsyncClient, deletion: str
+) -> None:
     name = class_name(space.collection)
     await weaviate_store.write([stored_item(space=space)])
     if "collection" in deletion:
@@ -94,8 +117,8 @@ async def test_what_somebody_deleted_is_made_again(weaviate_store, space, client
 
 
 async def test_a_collection_of_somebody_else_is_refused_and_left_alone(
-    weaviate_store, space, client
-):
+    weaviate_store: WeaviateStore, space: Space, client: WeaviateAsyncClient
+) -> None:
     foreign = await client.collections.create(class_name(space.collection))
     await foreign.data.insert({"title": "not ours"})
     (failure,) = await weaviate_store.write([stored_item(space=space)])
@@ -106,8 +129,8 @@ async def test_a_collection_of_somebody_else_is_refused_and_left_alone(
 
 @pytest.mark.parametrize("field", ["tenant", "collection"])
 async def test_a_name_that_weaviate_does_not_take_harms_only_its_own_items(
-    weaviate_store, space, field
-):
+    weaviate_store: WeaviateStore, space: Space, field: str
+) -> None:
     odd = space.model_copy(update={field: "not a name!"})
     items = [stored_item(space=odd), stored_item(space=space), stored_item(index=1, space=odd)]
     first, good, second = await weaviate_store.write(items)
@@ -116,7 +139,9 @@ async def test_a_name_that_weaviate_does_not_take_harms_only_its_own_items(
     assert "not a valid" in first.message
 
 
-async def test_what_only_weaviate_refuses_harms_only_itself(weaviate_store, space):
+async def test_what_only_weaviate_refuses_harms_only_itself(
+    weaviate_store: WeaviateStore, space: Space
+) -> None:
     """A passport that lies about its dimension passes our own check."""
     await weaviate_store.write([stored_item("first", space=space)])
     items = [stored_item(index=index, space=space) for index in range(6)]
@@ -129,7 +154,12 @@ async def test_what_only_weaviate_refuses_harms_only_itself(weaviate_store, spac
     assert [failure.index for failure in alone] == [1, 4]
 
 
-async def test_a_refused_text_never_reaches_the_log(weaviate_store, space, caplog, capsys):
+async def test_a_refused_text_never_reaches_the_log(
+    weaviate_store: WeaviateStore,
+    space: Space,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     await weaviate_store.write([stored_item("first", space=space)])
     bad = stored_item(space=space, vector=unit_vector(0, 4), dimension=4, text="my secret")
     with caplog.at_level(logging.DEBUG):
@@ -137,15 +167,19 @@ async def test_a_refused_text_never_reaches_the_log(weaviate_store, space, caplo
     assert "my secret" not in caplog.text + "".join(capsys.readouterr())
 
 
-async def test_a_call_larger_than_a_grpc_message_is_split(weaviate_store, space):
+async def test_a_call_larger_than_a_grpc_message_is_split(
+    weaviate_store: WeaviateStore, space: Space
+) -> None:
     text = "x" * 262_144
     items = [stored_item(index=index, space=space, text=text) for index in range(64)]
     assert await weaviate_store.write(items) == [None] * 64
     assert len(await _found(weaviate_store, space)) == 64
 
 
-async def test_many_writers_at_once_each_get_their_own(weaviate_store, space):
-    async def write(task_id):
+async def test_many_writers_at_once_each_get_their_own(
+    weaviate_store: WeaviateStore, space: Space
+) -> None:
+    async def write(task_id: str) -> list[ItemFailure | None]:
         items = [stored_item(task_id, index, space=space) for index in range(32)]
         return await weaviate_store.write(items)
 
@@ -155,7 +189,9 @@ async def test_many_writers_at_once_each_get_their_own(weaviate_store, space):
         assert len(await _found(weaviate_store, space, task)) == 32
 
 
-async def test_an_outage_is_said_soon_and_ends_by_itself(servers, weaviate_store, space):
+async def test_an_outage_is_said_soon_and_ends_by_itself(
+    servers: StackState, weaviate_store: WeaviateStore, space: Space
+) -> None:
     await weaviate_store.write([stored_item(space=space)])
     kill_service(servers.directory, "weaviate")
     try:
@@ -178,7 +214,9 @@ async def test_an_outage_is_said_soon_and_ends_by_itself(servers, weaviate_store
     assert await _found(weaviate_store, space) == [0, 1]
 
 
-async def test_a_store_made_during_an_outage_works_after_it(servers, stores, space):
+async def test_a_store_made_during_an_outage_works_after_it(
+    servers: StackState, stores: list[WeaviateStore], space: Space
+) -> None:
     kill_service(servers.directory, "weaviate")
     try:
         with pytest.raises(VectorStoreUnavailable):
@@ -188,21 +226,17 @@ async def test_a_store_made_during_an_outage_works_after_it(servers, stores, spa
     assert await stores[0].write([stored_item(space=space)]) == [None]
 
 
-async def test_a_caller_that_retries_through_a_crash_loses_nothing(servers, weaviate_store, space):
-    async def write_until_stored(index):
-        while True:
-            try:
-                return await weaviate_store.write([stored_item(index=index, space=space)])
-            except VectorStoreUnavailable:
-                await asyncio.sleep(0.1)
-
-    async def crash():
+async def test_a_caller_that_retries_through_a_crash_loses_nothing(
+    servers: StackState, weaviate_store: WeaviateStore, space: Space
+) -> None:
+    async def crash() -> None:
         await asyncio.sleep(0.05)
         await asyncio.to_thread(kill_service, servers.directory, "weaviate")
         await asyncio.to_thread(start_service, servers.directory, "weaviate")
 
-    writing = [write_until_stored(index) for index in range(40)]
-    outcomes, _ = await asyncio.gather(asyncio.gather(*writing), crash())
+    items = [[stored_item(index=index, space=space)] for index in range(40)]
+    writing = asyncio.gather(*(_until_stored(weaviate_store, one) for one in items))
+    outcomes, _ = await asyncio.gather(writing, crash())
     assert outcomes == [[None]] * 40
     assert await _found(weaviate_store, space) == list(range(40))
     hits = await weaviate_store.search(space, np.ones(8, np.float32), limit=99, where={})

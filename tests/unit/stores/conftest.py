@@ -4,7 +4,7 @@ import pytest
 
 
 @pytest.fixture
-def free_port():
+def free_port() -> int:
     """A port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

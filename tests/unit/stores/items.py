@@ -39,7 +39,7 @@ def stored_item(
 ) -> StoredItem:
     key = item_key(task_id, index, own_id)
     return StoredItem(
-        object_id=object_id(space.tenant, space.collection, key, 0, space.fingerprint),
+        object_id=object_id(space.tenant, space.collection, key, 0, fingerprint=space.fingerprint),
         tenant=space.tenant,
         collection=space.collection,
         task_id=task_id,

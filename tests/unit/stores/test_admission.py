@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ SPACE = Space(tenant="default", collection="Books", fingerprint="f1")
         pytest.param({"note": "\ud800"}, id="a lone surrogate in the metadata"),
     ],
 )
-def test_what_would_harm_the_store_is_refused_before_it_gets_there(changes):
+def test_what_would_harm_the_store_is_refused_before_it_gets_there(changes: dict[str, Any]) -> None:
     if "own_id" in changes:  # such an id has no uuid5: look at the text fault alone
         item = stored_item(space=SPACE)
         object.__setattr__(item, "item", changes["own_id"])
@@ -34,24 +36,24 @@ def test_what_would_harm_the_store_is_refused_before_it_gets_there(changes):
 
 
 @pytest.mark.parametrize("text", ["", "\x00\x07", "\ud7ff\U0001f600", "x" * 262_144])
-def test_odd_texts_are_welcome(text):
+def test_odd_texts_are_welcome(text: str) -> None:
     assert refusal(stored_item(space=SPACE, text=text)) is None
 
 
-def test_the_later_submitted_task_wins_and_a_tie_goes_to_the_greater_id():
+def test_the_later_submitted_task_wins_and_a_tie_goes_to_the_greater_id() -> None:
     early = stored_item("z", space=SPACE, own_id="x", submitted_ms=1)
     late = stored_item("a", space=SPACE, own_id="x", submitted_ms=2)
     late_too = stored_item("b", space=SPACE, own_id="x", submitted_ms=2)
     assert rank_of(early) < rank_of(late) < rank_of(late_too)
 
 
-def test_of_items_with_one_place_only_the_winner_is_written():
+def test_of_items_with_one_place_only_the_winner_is_written() -> None:
     late = stored_item("a", 1, space=SPACE, own_id="x", submitted_ms=2)
     early = stored_item("b", 0, space=SPACE, own_id="x", submitted_ms=1)
     other = stored_item("b", 2, space=SPACE)
     assert winners({0: late, 1: early, 2: other}) == {0: late, 2: other}
 
 
-def test_a_repeated_item_is_written_once():
+def test_a_repeated_item_is_written_once() -> None:
     item = stored_item(space=SPACE)
     assert list(winners({0: item, 1: item})) == [1]

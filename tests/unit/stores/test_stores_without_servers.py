@@ -17,7 +17,7 @@ from tests.unit.stores.items import stored_item, unit_vector
 SPACE = Space(tenant="default", collection="Books", fingerprint="f1")
 
 
-async def test_the_store_that_keeps_nothing_takes_everything():
+async def test_the_store_that_keeps_nothing_takes_everything() -> None:
     store = DiscardStore()
     assert await store.write([stored_item(space=SPACE)] * 3) == [None] * 3
     assert await store.results(SPACE, "task-a", first=0, count=9, with_vectors=True) == {}
@@ -27,7 +27,7 @@ async def test_the_store_that_keeps_nothing_takes_everything():
     await store.close()
 
 
-async def test_no_url_means_no_cache():
+async def test_no_url_means_no_cache() -> None:
     cache = open_cache(RedisOptions(url=""))
     assert isinstance(cache, NullCache)
     assert await cache.get("t") is None
@@ -36,7 +36,7 @@ async def test_no_url_means_no_cache():
     await cache.close()
 
 
-def test_importing_the_stores_loads_neither_client():
+def test_importing_the_stores_loads_neither_client() -> None:
     program = (
         "import sys, stores.weaviate, stores.redis_cache, stores.memory\n"
         "assert not {'weaviate', 'grpc', 'redis'} & sys.modules.keys()"
@@ -44,7 +44,9 @@ def test_importing_the_stores_loads_neither_client():
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-async def test_a_weaviate_that_was_never_there_is_unavailable_and_soon_said_so(free_port):
+async def test_a_weaviate_that_was_never_there_is_unavailable_and_soon_said_so(
+    free_port: int,
+) -> None:
     store = WeaviateStore(WeaviateOptions(url=f"http://127.0.0.1:{free_port}"))
     await store._loaded()
     began = time.monotonic()
@@ -57,8 +59,8 @@ async def test_a_weaviate_that_was_never_there_is_unavailable_and_soon_said_so(f
     await store.close()
 
 
-async def test_a_weaviate_that_says_nothing_is_pinged_no_longer_than_a_second():
-    async def say_nothing(reader, writer):
+async def test_a_weaviate_that_says_nothing_is_pinged_no_longer_than_a_second() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
         await writer.wait_closed()

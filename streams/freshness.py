@@ -1,0 +1,92 @@
+"""When an owner may answer: in good standing, under its lease, and folded far enough (DESIGN 7).
+
+A row is shown only once the owner has folded its partition as far as the log reached when it
+took over: so an answer is never older than one an earlier owner gave. That a task is unknown is
+said only when the partition is folded to its end.
+"""
+
+from typing import Protocol
+
+from models.errors import OwnerUnavailable
+from models.units import SourcePlace
+from streams.delivery import Deliveries
+from streams.lease import Lease
+from streams.records import Place
+from streams.topics import TopicNames
+
+
+class Tails(Protocol):
+    """Where the log ends, and whether this process is a member in good standing."""
+
+    def owned(self) -> frozenset[int]:
+        """Partitions assigned and recovered."""
+
+    async def end_offset(self, place: Place) -> int:
+        """The offset after the last record of a partition (may be some milliseconds old)."""
+
+    async def look_at_tail(self, place: Place) -> None:
+        """Deliver or pass what lies between the offset due and the end."""
+
+
+class Freshness:
+    """What this process may say of its partitions."""
+
+    def __init__(
+        self, deliveries: Deliveries, lease: Lease, tails: Tails, names: TopicNames
+    ) -> None:
+        """Judge by `deliveries` what is folded."""
+        self._deliveries = deliveries
+        self._lease = lease
+        self._tails = tails
+        self._names = names
+        self._gates: dict[int, int] = {}
+
+    def check_standing(self, partition: int) -> None:
+        """Raise OwnerUnavailable where this process must not answer for the partition now."""
+        if partition not in self._tails.owned():
+            raise OwnerUnavailable(f"partition {partition} is not served here now (a rebalance)")
+        self.check_lease()
+
+    def check_lease(self) -> None:
+        """Raise OwnerUnavailable where the broker has not confirmed this master lately."""
+        if not self._lease.holds():
+            raise OwnerUnavailable("the lease on this partition has run out; no heartbeat went by")
+
+    def close_gates(self) -> None:
+        """Begin anew: a rebalance began."""
+        self._gates.clear()
+
+    async def open_gate(self, partition: int) -> None:
+        """Wait, once after taking over, until folded as far as the log reached then."""
+        self.check_standing(partition)
+        place = self._events(partition)
+        if partition not in self._gates:
+            self._gates[partition] = await self._tails.end_offset(place)
+            await self._nudge(place, self._gates[partition])
+        await self._folded_to(place, self._gates[partition])
+
+    async def after_source(self, source: SourcePlace) -> None:
+        """Wait until intake is done with a record; by then its event is folded."""
+        await self._folded_to(Place(self._names.tasks, source.partition), source.offset + 1)
+
+    async def after_event(self, partition: int, offset: int) -> None:
+        """Wait until an event is folded."""
+        await self._folded_to(self._events(partition), offset + 1)
+
+    async def to_the_end(self, partition: int) -> None:
+        """Fold to the log's end: first intake's share, since each record has its event by then."""
+        for place in (Place(self._names.tasks, partition), self._events(partition)):
+            end = await self._tails.end_offset(place)
+            await self._nudge(place, end)
+            await self._folded_to(place, end)
+
+    async def _nudge(self, place: Place, end: int) -> None:
+        if (self._deliveries.finished_to(place) or 0) < end:
+            await self._tails.look_at_tail(place)
+
+    async def _folded_to(self, place: Place, end: int) -> None:
+        while end > 0 and (self._deliveries.finished_to(place) or 0) < end:
+            await self._deliveries.progress()
+
+    def _events(self, partition: int) -> Place:
+        return Place(self._names.events, partition)

@@ -1,0 +1,317 @@
+"""A master's HTTP side on a real aiohttp server, with tiny fakes of all that lies below it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry, generate_latest
+
+from embedding.catalog import Catalog, ModelEntry
+from models.errors import BrokerUnavailable, NoEmbedWorker, OwnerUnavailable, VectorStoreUnavailable
+from models.metrics import Tally
+from models.paging import Page, PageQuery, cursor_of
+from models.rows import TaskRow
+from models.splitting import TaskLimits
+from models.states import TaskState
+from models.tasks import TaskRequest, body_hash
+from models.units import ItemFailure, SourcePlace
+from models.vectors import Hit, Space, StoredVector, Vector
+from models.workers import WorkerBeat
+from web.assembly import WebParts, mount, server_options
+from web.limits import WebLimits
+
+MODEL = ModelEntry(name="tiny", revision="1", dimension=4, max_tokens=16, backend="hashing")
+OTHER = ModelEntry(name="other", revision="1", dimension=8, max_tokens=16, backend="hashing")
+LIMITS = WebLimits(
+    task=TaskLimits(max_items=10_000, max_text_bytes=1000, max_metadata_bytes=200),
+    read_timeout_s=0.5,
+    verdict_timeout_s=0.3,
+    max_wait_s=5,
+    max_batch_tasks=5,
+)
+
+
+class FakeBoard:
+    """Rows in a dict; `away` is an owner in a rebalance."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, TaskRow] = {}
+        self.failures: dict[str, list[ItemFailure]] = {}
+        self.away = False
+        self.asked: list[str] = []
+
+    def accept(self, request: TaskRequest, place: SourcePlace) -> None:
+        assert request.task_id is not None
+        self.rows.setdefault(request.task_id, row_of(request, place))
+
+    def change(self, task_id: str, **changes: Any) -> TaskRow:
+        self.rows[task_id] = self.rows[task_id].model_copy(update=changes)
+        return self.rows[task_id]
+
+    async def row(self, task_id: str, *, until_final_s: float = 0.0, **after: Any) -> TaskRow | None:
+        self.asked.append(task_id)
+        left = until_final_s
+        while (row := self._row(task_id)) and not row.is_final and left > 0:
+            await asyncio.sleep(0.01)
+            left -= 0.01
+        return row
+
+    def _row(self, task_id: str) -> TaskRow | None:
+        if self.away:
+            raise OwnerUnavailable
+        return self.rows.get(task_id)
+
+    def page(self, query: PageQuery) -> Page:
+        if self.away:
+            raise OwnerUnavailable
+        rows = sorted(self.rows.values(), key=cursor_of, reverse=True)
+        rows = [row for row in rows if query.state in {None, row.state}]
+        behind = [row for row in rows if not query.before or cursor_of(row) < query.before]
+        return Page(rows=behind[query.skip : query.skip + query.limit], total=len(rows))
+
+    def tally(self) -> Tally:
+        states = [row.state for row in self.rows.values()]
+        return Tally(states={state: states.count(state) for state in TaskState})
+
+    def errors(self, row: TaskRow) -> list[ItemFailure]:
+        return self.failures.get(row.task_id, [])
+
+
+def row_of(request: TaskRequest, place: SourcePlace, **changes: Any) -> TaskRow:
+    facts = {
+        "task_id": request.task_id,
+        "version": 1,
+        "state": TaskState.PENDING,
+        "source": place,
+        "body_hash": body_hash(request),
+        "task_type": request.task_type,
+        "model": request.model_name or MODEL.name,
+        "fingerprint": MODEL.fingerprint,
+        "collection": request.collection or MODEL.collection,
+        "lane": request.lane,
+        "own_ids": request.item_ids is not None,
+        "metadata": request.metadata,
+        "retry_of": request.retry_of,
+        "submitted_ms": request.submitted_ms,
+        "last_event_ms": request.submitted_ms,
+        "total_items": len(request.texts),
+        "total_units": 1,
+    }
+    return TaskRow.model_validate({**facts, **changes})
+
+
+class FakeLog:
+    """Records in a list, folded at once; `down` is a broker that is away."""
+
+    def __init__(self, board: FakeBoard) -> None:
+        self.board = board
+        self.records: list[TaskRequest] = []
+        self.down = False
+        self.cancel_folds = True
+        self.kept = True
+
+    async def submit(self, request: TaskRequest) -> SourcePlace:
+        if self.down:
+            raise BrokerUnavailable
+        await asyncio.sleep(0)
+        self.records.append(request)
+        place = SourcePlace(partition=0, offset=len(self.records) - 1)
+        self.board.accept(request, place)
+        return place
+
+    async def cancel(self, task_id: str) -> int:
+        row = self.board.rows[task_id]
+        if self.cancel_folds and not row.is_final:
+            self.board.change(task_id, state=TaskState.CANCELLED, finished_ms=row.submitted_ms + 5)
+        return 7
+
+    async def source(self, place: SourcePlace) -> TaskRequest | None:
+        return self.records[place.offset] if self.kept else None
+
+
+@dataclass
+class FakeOwners:
+    """Who owns what; nothing said means this process owns all."""
+
+    urls: dict[str, str] = field(default_factory=dict)
+    all: list[str | None] = field(default_factory=lambda: [None])
+    away: bool = False
+
+    def url_of(self, task_id: str) -> str | None:
+        if self.away:
+            raise OwnerUnavailable
+        return self.urls.get(task_id)
+
+    def peers(self) -> list[str | None]:
+        if self.away:
+            raise OwnerUnavailable
+        return self.all
+
+
+@dataclass
+class FakeCache:
+    """Final rows; `alive` is what a ping says."""
+
+    rows: dict[str, TaskRow] = field(default_factory=dict)
+    alive: bool = True
+
+    async def get(self, task_id: str) -> TaskRow | None:
+        return self.rows.get(task_id)
+
+    async def ping(self) -> bool:
+        return self.alive
+
+
+@dataclass
+class FakeVectors:
+    """Stored vectors by task and index; searches find `hits`."""
+
+    stored: dict[str, dict[int, StoredVector]] = field(default_factory=dict)
+    hits: list[Hit] = field(default_factory=list)
+    alive: bool = True
+    searched: list[tuple[Space, list[float], int, Mapping[str, Any]]] = field(default_factory=list)
+
+    async def results(
+        self, space: Space, task_id: str, *, first: int, count: int, with_vectors: bool
+    ) -> dict[int, StoredVector]:
+        if not self.alive:
+            raise VectorStoreUnavailable
+        found = self.stored.get(task_id, {})
+        return {at: found[at] for at in range(first, first + count) if at in found}
+
+    async def search(
+        self, space: Space, vector: Vector, *, limit: int, where: Mapping[str, Any]
+    ) -> list[Hit]:
+        if not self.alive:
+            raise VectorStoreUnavailable
+        self.searched.append((space, vector.tolist(), limit, where))
+        return self.hits[:limit]
+
+    async def ping(self) -> bool:
+        return self.alive
+
+
+@dataclass
+class FakeWorkers:
+    """Who is alive; also answers as embed worker and as readiness."""
+
+    beats: list[WorkerBeat] = field(
+        default_factory=lambda: [WorkerBeat(worker="w1", roles=["embed", "store"], at_ms=1)]
+    )
+    waiting_for: dict[str, str | None] = field(default_factory=lambda: {"kafka": None})
+    kafka: bool = True
+
+    def active(self) -> list[WorkerBeat]:
+        return self.beats
+
+    async def embed(self, model: str, fingerprint: str, text: str, timeout_s: float) -> Vector:
+        if not self.beats:
+            raise NoEmbedWorker
+        return np.array([len(text), 1, 0, 0], dtype=np.float32)
+
+    def reasons(self) -> dict[str, str | None]:
+        return self.waiting_for
+
+    async def broker_connected(self) -> bool:
+        return self.kafka
+
+
+@dataclass
+class Answer:
+    """An answer, read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return orjson.loads(self.raw)
+
+
+class Site:
+    """One master on a port of its own."""
+
+    def __init__(self, limits: WebLimits, api_key: str | None) -> None:
+        self.board = FakeBoard()
+        self.log = FakeLog(self.board)
+        self.owners = FakeOwners()
+        self.cache = FakeCache()
+        self.vectors = FakeVectors()
+        self.workers = FakeWorkers()
+        self.registry = CollectorRegistry()
+        self.parts = WebParts(
+            log=self.log,
+            board=self.board,
+            owners=self.owners,
+            cache=self.cache,
+            vectors=self.vectors,
+            asker=self.workers,
+            workers=self.workers,
+            readiness=self.workers,
+            catalog=Catalog([MODEL, OTHER], MODEL.name),
+            limits=limits,
+            api_key=api_key,
+        )
+        options = server_options(api_key=api_key, limits=limits, registry=self.registry)
+        self.app = web.Application(**options)  # type: ignore[arg-type]
+        mount(self.app, self.parts)
+        self.client: TestClient[web.Request, web.Application] = TestClient(TestServer(self.app))
+
+    @property
+    def url(self) -> str:
+        return str(self.client.make_url("")).rstrip("/")
+
+    async def get(self, path: str, **kwargs: Any) -> Answer:
+        return await self._answer(await self.client.get(path, **kwargs))
+
+    async def post(self, path: str, body: object = None, **kwargs: Any) -> Answer:
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        return await self._answer(await self.client.post(path, data=data, **kwargs))
+
+    async def delete(self, path: str, **kwargs: Any) -> Answer:
+        return await self._answer(await self.client.delete(path, **kwargs))
+
+    async def _answer(self, response: ClientResponse) -> Answer:
+        return Answer(response.status, response.headers, await response.read())
+
+    async def submit(self, text: str = "a text", **fields: Any) -> Any:
+        """Submit one text and return its id."""
+        body = {"task_type": "text_vectorization", "data": text, **fields}
+        return (await self.post("/tasks/submit", body)).body["task_id"]
+
+    async def submit_texts(self, *texts: str, **fields: Any) -> Any:
+        body = {"task_type": "batch_vectorization", "data": list(texts), **fields}
+        return (await self.post("/tasks/submit", body)).body["task_id"]
+
+    def figures(self) -> str:
+        return generate_latest(self.registry).decode()
+
+
+MakeSite = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture
+async def make_site() -> AsyncIterator[MakeSite]:
+    sites: list[Site] = []
+
+    async def make(limits: WebLimits = LIMITS, api_key: str | None = None) -> Site:
+        site = Site(limits, api_key)
+        await site.client.start_server()
+        sites.append(site)
+        return site
+
+    yield make
+    for site in sites:
+        await site.client.close()
+
+
+@pytest.fixture
+async def site(make_site: MakeSite) -> Site:
+    return await make_site()

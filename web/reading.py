@@ -1,0 +1,104 @@
+"""Reading one task: the cache for what is final, else its owner, here or one hop away."""
+
+import asyncio
+
+from models.clock import Clock
+from models.errors import OwnerUnavailable, TaskNotFound
+from models.rows import TaskRow
+from models.units import ItemFailure, SourcePlace
+from web.hop import OwnerHop
+from web.ports import Board, Owners, RowCache
+
+#: Between two tries while an owner is away.
+PAUSE_S = 0.1
+
+
+class TaskReader:
+    """Reads rows wherever they are owned."""
+
+    def __init__(
+        self, board: Board, owners: Owners, cache: RowCache, *, hop: OwnerHop, clock: Clock
+    ) -> None:
+        """Ask `cache` first, then `board` for what is owned here and `hop` for the rest."""
+        self._board = board
+        self._owners = owners
+        self._cache = cache
+        self._hop = hop
+        self._clock = clock
+
+    async def find(self, task_id: str) -> TaskRow:
+        """Read a task; raise TaskNotFound or OwnerUnavailable."""
+        row = await self._cache.get(task_id) or await self.owned(task_id)
+        if row is None:
+            raise TaskNotFound(task_id)
+        return row
+
+    async def held(self, task_id: str, wait_s: float) -> TaskRow:
+        """Read a task that is final, or `wait_s` later as it is; raise as `find` does."""
+        if wait_s <= 0:
+            return await self.find(task_id)
+        row = await self._cache.get(task_id)
+        if row is None:
+            row = await self.settled(task_id, patience_s=wait_s, until_final_s=wait_s)
+        if row is None:
+            raise TaskNotFound(task_id)
+        return row
+
+    async def settled(
+        self,
+        task_id: str,
+        *,
+        patience_s: float,
+        after_source: SourcePlace | None = None,
+        after_event: int | None = None,
+        until_final_s: float = 0.0,
+    ) -> TaskRow | None:
+        """Read from the owner, trying for `patience_s` while it is away; None: no such task.
+
+        `until_final_s` counts from this call and is not longer than `patience_s` by much. Raises
+        the last OwnerUnavailable.
+        """
+        began_s = self._clock.monotonic_s()
+        while True:
+            gone_s = self._clock.monotonic_s() - began_s
+            try:
+                return await self.owned(
+                    task_id,
+                    after_source=after_source,
+                    after_event=after_event,
+                    until_final_s=max(0.0, until_final_s - gone_s),
+                )
+            except OwnerUnavailable:
+                if self._clock.monotonic_s() - began_s + PAUSE_S > patience_s:
+                    raise
+            await asyncio.sleep(PAUSE_S)
+
+    async def owned(
+        self,
+        task_id: str,
+        *,
+        after_source: SourcePlace | None = None,
+        after_event: int | None = None,
+        until_final_s: float = 0.0,
+    ) -> TaskRow | None:
+        """Read from the owner, once; None: no such task. Raises OwnerUnavailable."""
+        url = self._owners.url_of(task_id)
+        if url is None:
+            return await self._board.row(
+                task_id,
+                after_source=after_source,
+                after_event=after_event,
+                until_final_s=until_final_s,
+            )
+        return await self._hop.row(
+            url,
+            task_id,
+            after_source=after_source,
+            after_event=after_event,
+            until_final_s=until_final_s,
+        )
+
+    async def errors(self, row: TaskRow) -> list[ItemFailure]:
+        """List a task's failed items, by item; raise OwnerUnavailable."""
+        url = self._owners.url_of(row.task_id)
+        return self._board.errors(row) if url is None else await self._hop.errors(url, row.task_id)

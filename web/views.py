@@ -1,0 +1,183 @@
+"""What a task looks like to a client. TypedDicts: plain dicts to orjson, schemas to OpenAPI."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, JsonValue, with_config
+from typing_extensions import TypedDict
+
+from models.clock import iso_time
+from models.rows import TaskRow
+from models.states import ItemErrorCode, ItemStatus, Lane, TaskState, TaskType
+from models.tasks import TaskRequest
+
+_CLOSED = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+@with_config(_CLOSED)
+class Links(TypedDict):
+    """Where to go from here."""
+
+    self: str
+    result: str
+
+
+@with_config(_CLOSED)
+class TaskView(TypedDict):
+    """A task as `GET /tasks/{task_id}` shows it."""
+
+    task_id: str
+    status: TaskState
+    progress: Annotated[float, Field(ge=0, le=1, description="Share of items decided.")]
+    task_type: TaskType
+    model_name: str
+    priority: Annotated[Lane, Field(description="The lane that the given priority means.")]
+    total_items: int
+    completed_items: Annotated[int, Field(description="Items whose vectors are stored.")]
+    failed_items: int
+    truncated_items: Annotated[int, Field(description="Texts cut at the model's limit.")]
+    tokens: int
+    error: Annotated[str | None, Field(description="The first reason of a failed item.")]
+    metadata: dict[str, JsonValue]
+    collection: str
+    retry_of: str | None
+    created_at: str
+    started_at: str | None
+    completed_at: Annotated[str | None, Field(description="When it reached its final state.")]
+    updated_at: str
+    processing_time: Annotated[
+        float | None, Field(description="Seconds from submit to the final state.")
+    ]
+    deadline_at: str | None
+    links: Links
+
+
+@with_config(_CLOSED)
+class Receipt(TypedDict):
+    """The answer to a submit before anything is known of the task but that it is safe."""
+
+    task_id: str
+    status: TaskState
+    progress: float
+    task_type: TaskType
+    model_name: str
+    priority: Lane
+    total_items: int
+    metadata: dict[str, JsonValue]
+    retry_of: str | None
+    created_at: str
+    links: Links
+
+
+@with_config(_CLOSED)
+class TaskPage(TypedDict):
+    """A page of tasks, newest first."""
+
+    tasks: list[TaskView]
+    total: Annotated[int, Field(description="How many tasks match, on all pages.")]
+    page: Annotated[int | None, Field(description="From 1; null where a cursor was given.")]
+    page_size: int
+    next_cursor: Annotated[str | None, Field(description="Give it as `cursor` to go on.")]
+
+
+@with_config(_CLOSED)
+class CancelRequestedView(TypedDict):
+    """The answer to a cancel whose verdict is not known yet."""
+
+    task_id: str
+    status: Annotated[str, Field(pattern="^cancel_requested$")]
+    links: Links
+
+
+@with_config(_CLOSED)
+class ItemErrorView(TypedDict):
+    """Why an item has no vector."""
+
+    code: ItemErrorCode | TaskState
+    message: str
+
+
+@with_config(_CLOSED)
+class ItemView(TypedDict, total=False):
+    """One item of a result page."""
+
+    index: int
+    item: Annotated[str | None, Field(description="The client's id, or task/index.")]
+    status: ItemStatus
+    vector: Annotated[
+        list[float] | str, Field(description="Floats, or base64 of little-endian float32.")
+    ]
+    error: ItemErrorView
+
+
+@with_config(_CLOSED)
+class ResultPage(TypedDict):
+    """Items of a task, in their order."""
+
+    task_id: str
+    status: TaskState
+    total: int
+    offset: int
+    limit: int
+    next_offset: int | None
+    model_name: str
+    dimension: int | None
+    items: list[ItemView]
+
+
+def links_of(task_id: str) -> Links:
+    """Where a task is found."""
+    return {"self": f"/tasks/{task_id}", "result": f"/tasks/{task_id}/result"}
+
+
+def task_view(row: TaskRow) -> TaskView:
+    """Show a row."""
+    finished = row.finished_ms
+    return {
+        "task_id": row.task_id,
+        "status": row.state,
+        "progress": row.progress,
+        "task_type": row.task_type,
+        "model_name": row.model,
+        "priority": row.lane,
+        "total_items": row.total_items,
+        "completed_items": row.stored_items,
+        "failed_items": row.failed_items,
+        "truncated_items": row.truncated_items,
+        "tokens": row.tokens,
+        "error": row.first_error,
+        "metadata": row.metadata,
+        "collection": row.collection,
+        "retry_of": row.retry_of,
+        "created_at": _time(row.submitted_ms),
+        "started_at": iso_time(row.started_ms),
+        "completed_at": iso_time(finished),
+        "updated_at": _time(max(row.last_event_ms, finished or 0)),
+        "processing_time": _seconds(row.submitted_ms, finished),
+        "deadline_at": iso_time(row.deadline_ms),
+        "links": links_of(row.task_id),
+    }
+
+
+def receipt_of(request: TaskRequest, task_id: str, model_name: str, now_ms: int) -> Receipt:
+    """Show a task that was just accepted."""
+    return {
+        "task_id": task_id,
+        "status": TaskState.PENDING,
+        "progress": 0.0,
+        "task_type": request.task_type,
+        "model_name": model_name,
+        "priority": request.lane,
+        "total_items": len(request.texts),
+        "metadata": request.metadata,
+        "retry_of": request.retry_of,
+        "created_at": _time(now_ms),
+        "links": links_of(task_id),
+    }
+
+
+def _time(at_ms: int) -> str:
+    return iso_time(at_ms) or ""
+
+
+def _seconds(began_ms: int, ended_ms: int | None) -> float | None:
+    return None if ended_ms is None else max(0, ended_ms - began_ms) / 1000
