@@ -38,7 +38,7 @@ from stores.discard import DiscardStore
 from stores.redis_cache import open_cache
 from stores.task_cache import TaskCache
 from stores.weaviate import WeaviateStore
-from streams.app import StageApp, WebOptions, stage_app
+from streams.app import EX_CONFIG, StageApp, WebOptions, stage_app
 from streams.board import Board, FinalBell
 from streams.dead_letters import DeadLetters
 from streams.delivery import Delivery, Stage
@@ -420,8 +420,11 @@ def tell_where(settings: Settings, app: StageApp, web: WebOptions) -> None:
     is_worker = settings.role in (Role.EMBED, Role.STORE)
     on_purpose = settings.origin_of(setting) != "default"
 
-    async def start() -> None:
-        port = web.listening.checked()
+    async def look_at_port() -> None:
+        web.listening.checked()
+        note(web.listening.note)
+
+    async def serve_metrics() -> None:
         metrics_url = None
         if monitoring.prometheus_enabled:
             wanted = 0 if is_worker and not on_purpose else monitoring.prometheus_port
@@ -435,11 +438,11 @@ def tell_where(settings: Settings, app: StageApp, web: WebOptions) -> None:
             start_http_server(chosen.checked(), settings.service.host)
             metrics_url = f"http://{reachable_host(settings.service.host)}:{chosen.port}/metrics"
             note(chosen.note)
-        note(web.listening.note)
-        url = f"http://{reachable_host(settings.service.host)}:{port}"
+        url = f"http://{reachable_host(settings.service.host)}:{web.port}"
         log.info("serving", role=settings.role, url=url, metrics_url=metrics_url)
 
-    app.before_start.insert(0, start)
+    app.before_start.insert(0, look_at_port)
+    app.before_start.append(serve_metrics)
 
 
 def note(line: str | None) -> None:
@@ -453,7 +456,8 @@ def built() -> StageApp:
     try:
         return build(load_settings())
     except (SettingsError, VectorizeError) as error:
-        sys.exit(f"vectorize: {error}")
+        print(f"vectorize: {error}", file=sys.stderr)  # noqa: T201  # logging is not set up yet
+        sys.exit(EX_CONFIG)
 
 
 configure_structlog()

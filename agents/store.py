@@ -8,7 +8,7 @@ import structlog
 from embedding.catalog import Catalog
 from models.errors import UnknownModel
 from models.events import UnitDone
-from models.ids import item_key, object_id
+from models.ids import item_identity, item_key, object_id
 from models.states import ItemErrorCode
 from models.units import EncodedUnit, ItemFailure, ItemOutcome, Unit, UnitItem
 from models.vectors import Passport, StoredItem, Vector
@@ -125,14 +125,15 @@ class Store:
 
 
 def _stored_item(unit: Unit, item: UnitItem, passport: Passport, vector: Vector) -> StoredItem:
-    key = item_key(unit.task_id, item.index, item.own_id)
+    identity = item_identity(unit.task_id, item.index, item.own_id)
+    fingerprint = unit.fingerprint
     return StoredItem(
-        object_id=object_id(unit.tenant, unit.collection, key, 0, fingerprint=unit.fingerprint),
+        object_id=object_id(unit.tenant, unit.collection, identity, 0, fingerprint=fingerprint),
         tenant=unit.tenant,
         collection=unit.collection,
         task_id=unit.task_id,
         index=item.index,
-        item=key,
+        item=item_key(unit.task_id, item.index, item.own_id),
         own_id=item.own_id is not None,
         text=item.text,
         submitted_ms=unit.submitted_ms,

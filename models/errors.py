@@ -18,6 +18,7 @@ VectorizeError
 │   ├── OwnerUnavailable
 │   ├── VectorStoreUnavailable
 │   └── NoEmbedWorker
+├── StartRefused             the process cannot start like this; starting it again changes nothing
 ├── NewerRecord              written by a newer version of this service
 └── HandedBack               work given back unfinished; the next owner does it
 """
@@ -180,6 +181,10 @@ class NoEmbedWorker(Unavailable):
     """No worker of role embed answers now; search by vector works, search by text does not."""
 
     retry_after_s = 5
+
+
+class StartRefused(VectorizeError):
+    """The process cannot start with these settings in this place."""
 
 
 class NewerRecord(VectorizeError):

@@ -39,6 +39,11 @@ def item_key(task_id: str, index: int, own_id: str | None) -> str:
     return own_id if own_id is not None else f"{task_id}/{index}"
 
 
+def item_identity(task_id: str, index: int, own_id: str | None) -> str:
+    """What an item's object is named by: no client's own id can name another task's item."""
+    return f"own/{own_id}" if own_id is not None else f"task/{task_id}/{index}"
+
+
 def object_id(tenant: str, collection: str, item: str, chunk: int, *, fingerprint: str) -> UUID:
     """Name the stored object of one chunk: the same input is the same object (DESIGN 8)."""
     return _named("object", tenant, collection, item, str(chunk), fingerprint)

@@ -17,6 +17,7 @@ from faust.types import TP
 from faust.types.transports import TransportT
 from yarl import URL
 
+from models.errors import StartRefused
 from streams.delivery import Deliveries, Delivery
 from streams.listening import Listening
 from streams.records import Place
@@ -26,6 +27,9 @@ from streams.transport import LedgerConsumer, LedgerTransport
 log = structlog.get_logger("streams.app")
 
 Background = Callable[[], Awaitable[object]]
+
+#: Exit code for what a restart does not mend (sysexits.h).
+EX_CONFIG = 78
 
 #: Pause before a background loop that ended with an error is started again.
 RESTART_S = 1.0
@@ -94,9 +98,16 @@ class StageApp(faust.App):
         return cast(TransportT, LedgerTransport(self.conf.broker_consumer, self))
 
     async def on_first_start(self) -> None:
-        """Make sure of the topics before anything consumes."""
-        for step in self.before_start:
-            await step()
+        """Make sure of ports and topics before anything consumes.
+
+        What refuses the start is one line and exit code 78, which no supervisor restarts.
+        """
+        try:
+            for step in self.before_start:
+                await step()
+        except StartRefused as refusal:
+            log.critical("start_refused", reason=str(refusal))
+            raise SystemExit(EX_CONFIG) from refusal
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
         await super().on_first_start()
 

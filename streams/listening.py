@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import psutil
 
+from models.errors import StartRefused
+
 TRIED_PORTS = 100
 
 
-class PortTaken(Exception):
+class PortTaken(StartRefused):
     """A port that was set on purpose belongs to somebody else."""
 
 

@@ -8,6 +8,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
 
+from models.errors import StartRefused
 from streams.topics import TopicSpec
 
 log = structlog.get_logger("streams.provision")
@@ -15,7 +16,7 @@ log = structlog.get_logger("streams.provision")
 RETRY_S = 0.5
 
 
-class ProvisionError(Exception):
+class ProvisionError(StartRefused):
     """The topics on the broker are not what this service needs; one line says which and how."""
 
 

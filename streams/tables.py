@@ -36,6 +36,7 @@ class DurableTable:
             key_type=bytes,
             value_type=bytes,
             options=dict(_ROCKSDB_OPTIONS),
+            help=f"What the master knows: {name}, by task.",
         )
 
     @property

@@ -14,6 +14,8 @@ _FIXED = {
     "RAFT_BOOTSTRAP_EXPECT": "1",
     "RAFT_TIMEOUTS_MULTIPLIER": "1",  # alone, it need not wait long for other voters
     "DISABLE_TELEMETRY": "true",
+    # A write that meets no collection must fail: the one Weaviate would make is not multi-tenant.
+    "AUTOSCHEMA_ENABLED": "false",
     "GO_PROFILING_DISABLE": "true",
     "PROMETHEUS_MONITORING_ENABLED": "false",
     "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "true",

@@ -54,7 +54,9 @@ class FakeBoard:
         self.rows[task_id] = self.rows[task_id].model_copy(update=changes)
         return self.rows[task_id]
 
-    async def row(self, task_id: str, *, until_final_s: float = 0.0, **after: Any) -> TaskRow | None:
+    async def row(
+        self, task_id: str, *, until_final_s: float = 0.0, **after: Any
+    ) -> TaskRow | None:
         self.asked.append(task_id)
         left = until_final_s
         while (row := self._row(task_id)) and not row.is_final and left > 0:

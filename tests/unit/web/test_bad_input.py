@@ -131,7 +131,11 @@ async def test_empty_and_oversized_texts_among_others_are_accepted(site: Any) ->
 async def test_nine_mebibytes_are_refused_with_413(site: Any) -> None:
     answer = await site.post(PATH, b"[" + b" " * (9 << 20) + b"]")
     told = answer.body
-    assert (answer.status, told["limit"], told["setting"]) == (413, 8 << 20, "service.max_body_bytes")
+    assert (answer.status, told["limit"], told["setting"]) == (
+        413,
+        8 << 20,
+        "service.max_body_bytes",
+    )
     assert told["given"] == (9 << 20) + 2
 
 
