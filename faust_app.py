@@ -359,6 +359,8 @@ def store_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness
         stage = Stage(f"store.{lane}", store.begin, store.poison, settings.task.store_window)
         attach(app, names.vectors(lane), stage)
     app.background("tails", Membership(app, names.vectors(Lane.NORMAL)).watch_tails)
+    if isinstance(parts.store, WeaviateStore):
+        app.background_once("weaviate_client", parts.store.load)
     beat_as(parts, app, Role.STORE)
     app.after_stop += [parts.store.close, parts.cache.close]
     return app, Readiness(app)

@@ -10,7 +10,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a file: it was scripts/
 
-from scripts.supervisor.cli import main  # noqa: E402  (needs the path above)
+from scripts.supervisor.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

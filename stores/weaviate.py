@@ -38,6 +38,10 @@ class WeaviateStore:
         self._parts: WeaviateParts | None = None
         self._loading = asyncio.Lock()
 
+    async def load(self) -> None:
+        """Load the client now, so that the first call need not wait a second for it."""
+        await self._loaded()
+
     async def write(self, items: Sequence[StoredItem]) -> list[ItemFailure | None]:
         """Store `items`; see VectorWriter."""
         return await (await self._loaded()).writer.write(items)

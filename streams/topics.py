@@ -121,6 +121,9 @@ def _common(options: TopicOptions) -> dict[str, str]:
 
 def _log(options: TopicOptions, name: str, partitions: int, retention_ms: int) -> TopicSpec:
     kept = {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
+    # The broker's clock: retention, the age of a source and of a worker's beat are judged by it,
+    # and a producer's own clock may be an hour off.
+    kept["message.timestamp.type"] = "LogAppendTime"
     return TopicSpec(name, partitions, _common(options) | kept)
 
 

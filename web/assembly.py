@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from embedding.catalog import Catalog
 from models.clock import SYSTEM_CLOCK, Clock
 from web.access import access
+from web.admission import admission
 from web.auth import api_key_guard
 from web.ending import Canceller, Retrier
 from web.errors import problems
@@ -63,15 +64,17 @@ def server_options(
 ) -> dict[str, object]:
     """What an aiohttp Application, or Faust's `web_application_options`, is to be made with."""
     return {
-        "middlewares": middlewares(api_key=api_key, registry=registry),
+        "middlewares": middlewares(api_key=api_key, limits=limits, registry=registry),
         "client_max_size": limits.max_body_bytes,
     }
 
 
-def middlewares(*, api_key: str | None, registry: CollectorRegistry) -> list[Middleware]:
+def middlewares(
+    *, api_key: str | None, limits: WebLimits, registry: CollectorRegistry
+) -> list[Middleware]:
     """The chain around every handler, outermost first; `registry` gets the door's metrics."""
     guard = [] if api_key is None else [api_key_guard(api_key)]
-    return [access(WebMeters(registry)), problems, *guard]
+    return [access(WebMeters(registry)), problems, *guard, admission(limits)]
 
 
 def mount(app: web.Application, parts: WebParts) -> TaskManager:

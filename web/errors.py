@@ -21,6 +21,7 @@ from models.errors import (
     NotAuthorized,
     NothingToRetry,
     OwnerUnavailable,
+    StartRefused,
     TaskFinished,
     TaskNotFound,
     TaskUnfinished,
@@ -31,7 +32,7 @@ from models.errors import (
     WrongState,
 )
 from web.answers import PROBLEM, raw_answer
-from web.refusals import SourceGone, UnknownPath, UnknownTable
+from web.refusals import Overloaded, SourceGone, UnknownPath, UnknownTable
 
 log = structlog.get_logger("web.errors")
 
@@ -74,6 +75,7 @@ RULES: dict[type[VectorizeError], Rule] = {
     TaskUnfinished: Rule(409, "task-unfinished", "The task has not reached a final state"),
     NothingToRetry: Rule(409, "nothing-to-retry", "Every item of the task is stored"),
     SourceGone: Rule(410, "source-gone", "The task's texts are not kept any more"),
+    Overloaded: Rule(429, "overloaded", "Too much at once", retryable=True),
     Unavailable: Rule(503, "unavailable", "Not available now", retryable=True),
     BrokerUnavailable: Rule(503, "broker-unavailable", "Kafka did not answer", retryable=True),
     OwnerUnavailable: Rule(503, "owner-unavailable", "The owner did not answer", retryable=True),
@@ -81,6 +83,7 @@ RULES: dict[type[VectorizeError], Rule] = {
         503, "vector-store-unavailable", "Weaviate did not answer", retryable=True
     ),
     NoEmbedWorker: Rule(503, "no-embed-worker", "No embed worker answered", retryable=True),
+    StartRefused: Rule(500, "start-refused", "The process cannot start like this"),
     NewerRecord: Rule(503, "newer-record", "Written by a newer version", retryable=True),
     HandedBack: Rule(503, "handed-back", "Given back unfinished", retryable=True),
 }

@@ -55,9 +55,30 @@ class TaskReader:
     ) -> TaskRow | None:
         """Read from the owner, trying for `patience_s` while it is away; None: no such task.
 
-        `until_final_s` counts from this call and is not longer than `patience_s` by much. Raises
-        the last OwnerUnavailable.
+        `until_final_s` counts from this call and is at most `patience_s`. Raises OwnerUnavailable.
         """
+        try:
+            # A held call is bounded by its owner; a verdict is not worth more than its patience.
+            async with asyncio.timeout(None if until_final_s else patience_s):
+                return await self._retried(
+                    task_id,
+                    patience_s=patience_s,
+                    after_source=after_source,
+                    after_event=after_event,
+                    until_final_s=until_final_s,
+                )
+        except TimeoutError as error:
+            raise OwnerUnavailable(f"the owner did not answer within {patience_s:g} s") from error
+
+    async def _retried(
+        self,
+        task_id: str,
+        *,
+        patience_s: float,
+        after_source: SourcePlace | None,
+        after_event: int | None,
+        until_final_s: float,
+    ) -> TaskRow | None:
         began_s = self._clock.monotonic_s()
         while True:
             gone_s = self._clock.monotonic_s() - began_s

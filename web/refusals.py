@@ -25,5 +25,18 @@ class UnknownTable(VectorizeError):
         self.allowed = tuple(tables)
 
 
+class Overloaded(VectorizeError):
+    """Too much is in flight here; try again, or ask another master."""
+
+    retry_after_s = 1
+
+    def __init__(self, *, what: str, limit: int, given: int, setting: str) -> None:
+        """Name the `limit` on `what`, the value it would have reached, and the `setting`."""
+        super().__init__(f"{what} would be {given}, over the limit of {limit} (setting {setting})")
+        self.limit = limit
+        self.given = given
+        self.setting = setting
+
+
 class UnknownPath(VectorizeError):
     """Nothing is served under this path."""

@@ -26,9 +26,6 @@ class DatabaseSettings(BaseModel):
     redis_timeout_ms: int = Field(
         250, ge=1, le=60_000, description="Longest wait for Redis before going on without it."
     )
-    redis_result_ttl_s: int = Field(
-        3600, ge=1, le=2_592_000, description="How long Redis keeps a cached row or result."
-    )
     weaviate_url: HttpUrl = Field("http://localhost:8080", description="URL of Weaviate.")
     weaviate_grpc_url: Annotated[HostPort | None, OptionalValue] = Field(
         None,

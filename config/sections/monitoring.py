@@ -25,9 +25,3 @@ class MonitoringSettings(BaseModel):
     worker_timeout_s: float = Field(
         10.0, gt=0, le=600, description="Silence after which a worker no longer counts as active."
     )
-    watchdog_s: float = Field(
-        60.0,
-        ge=1,
-        le=3600,
-        description="Standstill with work waiting after which a process is reported as stuck.",
-    )

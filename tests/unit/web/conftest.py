@@ -1,6 +1,7 @@
 """A master's HTTP side on a real aiohttp server, with tiny fakes of all that lies below it."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -274,7 +275,7 @@ class Site:
         return await self._answer(await self.client.get(path, **kwargs))
 
     async def post(self, path: str, body: object = None, **kwargs: Any) -> Answer:
-        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        data = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body))
         return await self._answer(await self.client.post(path, data=data, **kwargs))
 
     async def delete(self, path: str, **kwargs: Any) -> Answer:
@@ -291,6 +292,14 @@ class Site:
     async def submit_texts(self, *texts: str, **fields: Any) -> Any:
         body = {"task_type": "batch_vectorization", "data": list(texts), **fields}
         return (await self.post("/tasks/submit", body)).body["task_id"]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Give other tasks two seconds to make `condition` true."""
+        for _ in range(200):
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+        raise TimeoutError
 
     def figures(self) -> str:
         return generate_latest(self.registry).decode()

@@ -1,9 +1,12 @@
 """Every "Bad input" of the first issue: a problem document that names the field and the limit."""
 
+import asyncio
 import gzip
 from typing import Any
 
 import pytest
+
+from web.limits import WebLimits
 
 PATH = "/tasks/submit"
 
@@ -201,3 +204,18 @@ async def test_a_wait_that_is_too_long_names_the_limit(site: Any, wait: str, giv
     told = answer.body
     assert (told["limit"], told["given"], told["setting"]) == (5, given, "service.max_wait_s")
     assert site.log.records == []
+
+
+async def test_too_many_bytes_in_flight_are_429_and_freed_again(make_site: Any) -> None:
+    body = text()
+    site = await make_site(WebLimits(max_body_bytes=1000, max_in_flight_bytes=60))
+    site.board.away = True
+    held = asyncio.create_task(site.post(f"{PATH}?wait=1", body))
+    await site.until(lambda: site.log.records)
+    answer = await site.post(PATH, text())
+    told = answer.body
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+    assert (told["limit"], told["setting"]) == (60, "service.max_in_flight_bytes")
+    assert (await site.get("/livez")).status == 200
+    assert (await held).status == 202
+    assert (await site.post(PATH, text())).status == 202

@@ -69,8 +69,7 @@ async def test_a_traceparent_travels_on_and_a_broken_one_is_left_out(site: Any) 
 
 async def test_wait_holds_until_the_task_is_final(site: Any) -> None:
     waiting = asyncio.create_task(site.post("/tasks/submit?wait=3", TEXT))
-    while not site.board.rows:
-        await asyncio.sleep(0.01)
+    await site.until(lambda: site.board.rows)
     [task_id] = site.board.rows
     site.board.change(task_id, state=TaskState.COMPLETED, stored_items=1, finished_ms=1)
     answer = await waiting

@@ -1,0 +1,1 @@
+"""The demo: the docstrings of Python's standard library, vectorized and searched."""

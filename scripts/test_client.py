@@ -1,0 +1,304 @@
+"""The guide's test client: six checks of a running service, each with its time.
+
+`python scripts/test_client.py [--base-url http://localhost:8000]`; the exit code is 0 when all
+six pass.
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a file: it was scripts/
+
+import argparse
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from scripts.service_client import (
+    METRICS_PORT,
+    Answer,
+    Body,
+    Json,
+    NotReachable,
+    Refused,
+    ServiceClient,
+    addresses_for,
+    api_key_for,
+)
+
+INTERRUPTED = 130
+TASK_LIMIT_S = 60.0
+WAIT_S = 5
+FINAL = frozenset({"completed", "failed", "cancelled", "expired"})
+HEALTH_FIELDS = {
+    "status", "timestamp", "kafka_connected", "weaviate_connected", "redis_connected",
+    "active_workers", "queue_size",
+}  # fmt: skip
+METRICS_FIELDS = {
+    "total_tasks", "pending_tasks", "processing_tasks", "completed_tasks", "failed_tasks",
+    "average_processing_time", "total_vectors_generated",
+}  # fmt: skip
+PROBLEM_FIELDS = {"type", "title", "status", "detail", "request_id"}
+TEXT = "这是一个测试文本"
+TEXTS = ["第一个文本", "第二个文本", "第三个文本"]
+
+
+class CheckFailed(Exception):
+    """A check found something else than it should."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """What the checks share: the client, and the tasks that earlier checks have submitted."""
+
+    client: ServiceClient
+    metrics_url: str
+    task_limit_s: float = TASK_LIMIT_S
+    done: list[Json] = field(default_factory=list)
+
+    def finished_task(self) -> Json:
+        """A task that an earlier check has seen through."""
+        if not self.done:
+            raise CheckFailed("needs a finished task, and no submit before this has made one")
+        return self.done[0]
+
+
+Check = Callable[[Visit], Awaitable[str]]
+
+
+def expect(*, holds: bool, otherwise: str) -> None:
+    """Raise CheckFailed where something does not hold."""
+    if not holds:
+        raise CheckFailed(otherwise)
+
+
+def expect_fields(found: Json, wanted: set[str], where: str) -> None:
+    """Raise CheckFailed where fields are missing."""
+    missing = sorted(wanted - found.keys())
+    expect(holds=not missing, otherwise=f"{where} lacks {', '.join(missing)}")
+
+
+# -- the six checks ---------------------------------------------------------------------------
+
+
+async def check_health(visit: Visit) -> str:
+    """`GET /health` has the guide's fields and says that tasks can be done."""
+    health = await visit.client.ask("GET", "/health")
+    expect_fields(health, HEALTH_FIELDS, "/health")
+    status = health["status"]
+    expect(holds=status in {"healthy", "degraded"}, otherwise=f"the status is {status!r}")
+    expect(holds=health["kafka_connected"] is True, otherwise="Kafka is not connected")
+    return f"{status}, {health['active_workers']} workers"
+
+
+async def check_single_submit(visit: Visit) -> str:
+    """One text becomes one vector."""
+    task = await _seen_through(visit, {"task_type": "text_vectorization", "data": TEXT}, 1)
+    result = await visit.client.ask("GET", f"/tasks/{task['task_id']}/result")
+    expect(holds=len(result["items"]) == 1, otherwise="the result has not one item")
+    vector = result["items"][0].get("vector") or []
+    expect(holds=len(vector) == result["dimension"], otherwise="the vector has a wrong length")
+    return f"task {task['task_id']}, {len(vector)} dimensions"
+
+
+async def check_batch_submit(visit: Visit) -> str:
+    """A list of texts in one task, and several tasks in one request."""
+    batch = {"task_type": "batch_vectorization", "data": TEXTS, "batch_size": 2}
+    await _seen_through(visit, batch, len(TEXTS))
+    single = {"task_type": "text_vectorization", "data": TEXT}
+    answer = await visit.client.once("POST", "/tasks/batch", {"tasks": [single, single]})
+    expect(holds=answer.status in {200, 202, 207}, otherwise=f"/tasks/batch: {answer.problem}")
+    return f"{len(TEXTS)} texts in one task; 2 tasks in one request"
+
+
+async def check_status_query(visit: Visit) -> str:
+    """A task by its id, the list, its filter and its pages."""
+    task_id = visit.finished_task()["task_id"]
+    task = await visit.client.ask("GET", f"/tasks/{task_id}")
+    expect(holds=task["status"] == "completed", otherwise=f"it went back to {task['status']}")
+    expect(holds=task["progress"] == 1, otherwise=f"its progress is {task['progress']}")
+    page = await visit.client.ask("GET", "/tasks?page=1&page_size=1")
+    expect_fields(page, {"tasks", "total", "page", "page_size"}, "/tasks")
+    expect(holds=len(page["tasks"]) == 1, otherwise="page_size=1 does not give one task")
+    filtered = await visit.client.ask("GET", "/tasks?status_filter=completed")
+    states = {shown["status"] for shown in filtered["tasks"]}
+    expect(holds=states == {"completed"}, otherwise=f"status_filter=completed gives {states}")
+    return f"{page['total']} tasks known, {filtered['total']} completed"
+
+
+async def check_errors(visit: Visit) -> str:
+    """Each bad input gets its problem document, and none stops the service."""
+    cases = _bad_inputs(str(visit.finished_task()["task_id"]))
+    for case in cases:
+        answer = await visit.client.once(case.method, case.path, case.body)
+        case.examine(answer)
+    await visit.client.ask("GET", "/livez")
+    return f"{len(cases)} bad inputs refused"
+
+
+async def check_monitoring(visit: Visit) -> str:
+    """`GET /metrics` has the guide's fields, and Prometheus finds its text."""
+    metrics = await visit.client.ask("GET", "/metrics")
+    expect_fields(metrics, METRICS_FIELDS, "/metrics")
+    expect(
+        holds=metrics["total_vectors_generated"] >= 1, otherwise="/metrics counts no vector at all"
+    )
+    answer = await visit.client.once("GET", visit.metrics_url)
+    text = answer.body if isinstance(answer.body, str) else ""
+    expect(
+        holds="# TYPE " in text,
+        otherwise=f"{visit.metrics_url} answers {answer.status}, no metrics",
+    )
+    return f"{metrics['total_tasks']} tasks, {metrics['total_vectors_generated']} vectors"
+
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("Health", check_health),
+    ("Single submit", check_single_submit),
+    ("Batch submit", check_batch_submit),
+    ("Status query", check_status_query),
+    ("Error handling", check_errors),
+    ("System monitoring", check_monitoring),
+)
+
+
+async def _seen_through(visit: Visit, body: Json, items: int) -> Json:
+    """Submit a task and follow it until it is completed."""
+    task = await visit.client.ask("POST", "/tasks/submit", body)
+    deadline_s = time.monotonic() + visit.task_limit_s
+    while task["status"] not in FINAL:
+        still = f"task {task['task_id']} is still {task['status']} after {visit.task_limit_s:g} s"
+        expect(holds=time.monotonic() < deadline_s, otherwise=still)
+        task = await visit.client.ask("GET", f"/tasks/{task['task_id']}?wait={WAIT_S}")
+    told = f"task {task['task_id']} {task['status']}: {task.get('error')}"
+    expect(holds=task["status"] == "completed", otherwise=told)
+    expect(holds=task["completed_items"] == items, otherwise=f"{told}, not {items} items")
+    visit.done.append(task)
+    return task
+
+
+# -- bad inputs -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BadInput:
+    """A request that must be refused, with which status and which word in its reason."""
+
+    name: str
+    statuses: set[int]
+    word: str
+    body: Body = None
+    method: str = "POST"
+    path: str = "/tasks/submit"
+
+    def examine(self, answer: Answer) -> None:
+        """Raise CheckFailed where the refusal is not as it should be."""
+        expect(
+            holds=answer.status in self.statuses,
+            otherwise=f"{self.name}: {answer.status}, not {sorted(self.statuses)}",
+        )
+        kind = answer.headers.get("Content-Type", "")
+        expect(
+            holds=kind.startswith("application/problem+json"),
+            otherwise=f"{self.name}: not a problem document but {kind!r}",
+        )
+        expect_fields(answer.body, PROBLEM_FIELDS, f"{self.name}: the problem document")
+        expect(
+            holds=self.word in str(answer.body),
+            otherwise=f"{self.name}: {answer.body['detail']!r} does not name {self.word!r}",
+        )
+
+
+def _bad_inputs(finished_id: str) -> list[BadInput]:
+    def task(task_type: str = "text_vectorization", **fields: object) -> Json:
+        return {"task_type": task_type, **fields}
+
+    many = task("batch_vectorization", data=["a"] * 10_001)
+    unknown, finished = "/tasks/no-such-task", f"/tasks/{finished_id}"
+    return [
+        BadInput("no JSON", {400}, "JSON", b"{not json"),
+        BadInput("NaN", {400, 422}, "", b'{"task_type": "text_vectorization", "data": NaN}'),
+        BadInput("data of a wrong type", {422}, "data", task(data=42)),
+        BadInput("no data", {422}, "data", task()),
+        BadInput("empty data", {422}, "data", task(data="")),
+        BadInput("an empty list", {422}, "data", task("batch_vectorization", data=[])),
+        BadInput("10,001 items", {413, 422}, "10000", many),
+        BadInput("unknown task type", {422}, "task_type", task("painting", data="a")),
+        BadInput("unknown model", {422}, "allowed", task(data="a", model_name="no/such")),
+        BadInput("unknown task", {404}, "no-such-task", method="GET", path=unknown),
+        BadInput("cancel of a finished task", {409}, "completed", method="DELETE", path=finished),
+        BadInput("a wrong method", {405}, "", method="PUT"),
+        BadInput("page 0", {422}, "page", method="GET", path="/tasks?page=0"),
+    ]
+
+
+# -- the command ------------------------------------------------------------------------------
+
+
+async def run_checks(visit: Visit) -> int:
+    """Run all six, whatever fails; gives the number of failures."""
+    failures = 0
+    for number, (name, check) in enumerate(CHECKS, start=1):
+        began_s = time.monotonic()
+        verdict, told = await _verdict(check, visit)
+        failures += verdict != "ok"
+        took_s = time.monotonic() - began_s
+        print(
+            f"{number}/{len(CHECKS)} {name:<18} {took_s:7.3f} s  {verdict:<6}  {told}", flush=True
+        )
+    return failures
+
+
+async def _verdict(check: Check, visit: Visit) -> tuple[str, str]:
+    try:
+        return "ok", await check(visit)
+    except (CheckFailed, Refused, NotReachable) as error:
+        return "FAILED", str(error)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        return "FAILED", f"an answer of an unexpected shape: {error!r}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the client; gives its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return 1 if asyncio.run(_visit(options)) else 0
+    except NotReachable as error:
+        print(f"{error}; start it with `make run`", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="test_client.py", description="Six checks of a service.")
+    parser.add_argument(
+        "--base-url", help="the service (default: the one `make run` started, else port 8000)"
+    )
+    parser.add_argument("--metrics-url", help="its Prometheus metrics (default: port 9090)")
+    parser.add_argument("--api-key", help="the service's key, if it asks for one")
+    return parser
+
+
+async def _visit(options: argparse.Namespace) -> int:
+    addresses = addresses_for(options.base_url, options.metrics_url)
+    host = urlsplit(addresses.url).hostname or "localhost"
+    metrics_url = addresses.metrics_url or f"http://{host}:{METRICS_PORT}/metrics"
+    async with aiohttp.ClientSession() as session:
+        key = api_key_for(options.base_url, options.api_key)
+        client = ServiceClient(session, addresses.url, key, patience_s=10)
+        await client.once("GET", "/livez")
+        print(f"Checking {addresses.url}")
+        failures = await run_checks(Visit(client, metrics_url))
+    print(f"{failures} of {len(CHECKS)} checks FAILED" if failures else "All checks passed")
+    return failures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""What lies in Kafka and Weaviate, read beside the service."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import weaviate
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from weaviate.config import AdditionalConfig, Timeout
+
+from scripts.stack import StackState
+from stores.weaviate_schema import class_name
+
+Record = Any
+
+
+def stored_items(stack: StackState, collection: str) -> Counter[tuple[str, str]]:
+    """Count the objects of each (task, item) in a collection, one by one."""
+    host, port = stack.settings["database.weaviate_url"].removeprefix("http://").split(":")
+    grpc_host, grpc_port = stack.settings["database.weaviate_grpc_url"].split(":")
+    client = weaviate.connect_to_custom(
+        http_host=host,
+        http_port=int(port),
+        http_secure=False,
+        grpc_host=grpc_host,
+        grpc_port=int(grpc_port),
+        grpc_secure=False,
+        additional_config=AdditionalConfig(timeout=Timeout(init=30, query=60)),
+    )
+    with client:
+        objects = client.collections.use(class_name(collection)).with_tenant("default")
+        found = objects.iterator(return_properties=["task", "item"], cache_size=1000)
+        return Counter((str(each.properties["task"]), str(each.properties["item"])) for each in found)
+
+
+def assert_stored_once(stack: StackState, collection: str, tasks: Mapping[str, int]) -> None:
+    """Each item of each task stands in Weaviate exactly once, and nothing else does."""
+    found = stored_items(stack, collection)
+    wanted = {(task, f"{task}/{index}") for task, count in tasks.items() for index in range(count)}
+    missing, foreign = wanted - found.keys(), found.keys() - wanted
+    assert not missing, f"{len(missing)} items are not in Weaviate, such as {sorted(missing)[:3]}"
+    assert not foreign, f"{len(foreign)} objects nobody submitted, such as {sorted(foreign)[:3]}"
+    twice = {item: count for item, count in found.items() if count > 1}
+    assert not twice, f"stored more than once: {list(twice.items())[:3]}"
+    assert sum(found.values()) == sum(tasks.values())
+
+
+async def records(stack: StackState, topic: str) -> list[Record]:
+    """Every committed record that lies in a topic now."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=stack.settings["kafka.bootstrap_servers"],
+        group_id=None,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        await consumer._client.force_metadata_update()
+        numbers = consumer.partitions_for_topic(topic) or set()
+        places = [TopicPartition(topic, number) for number in numbers]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        ends = await consumer.end_offsets(places)
+        found: list[Record] = []
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for chunk in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
+                found += chunk
+            await asyncio.sleep(0)
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def announced(stack: StackState, prefix: str) -> Counter[str]:
+    """How often each task was announced on the public results topic."""
+    found = await records(stack, f"{prefix}.results")
+    return Counter(str(orjson.loads(record.value)["task_id"]) for record in found)
