@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
 
-import structlog
 from faust.cli import AppCommand
-from prometheus_client import REGISTRY, start_http_server
+from prometheus_client import REGISTRY
 
 from agents.embed import Embed, Gate, mind_the_backlog
 from agents.intake import Intake, IntakeOptions
@@ -39,28 +38,23 @@ from stores.redis_cache import open_cache
 from stores.task_cache import TaskCache
 from stores.weaviate import WeaviateStore
 from streams.app import EX_CONFIG, StageApp, WebOptions, stage_app
-from streams.board import Board, FinalBell
 from streams.dead_letters import DeadLetters
 from streams.delivery import Delivery, Stage
-from streams.freshness import Freshness
 from streams.lag import LagMeter
-from streams.lease import Lease
 from streams.listening import choose_port, reachable_host
 from streams.membership import Membership
-from streams.owners import Owners
+from streams.owned_rows import OwnedRows, own_rows
 from streams.producing import FaustProducer, PartitionOf, partitioner
 from streams.provision import provision
 from streams.readiness import Readiness
 from streams.replies import Asker, listen_for_ever
-from streams.row_store import RowStore
-from streams.tables import DurableTable
+from streams.serving import MetricsDoor, tell_where
 from streams.task_log import TaskLog
 from streams.tools import StageTools
-from streams.topics import TABLES, TopicNames, topic_specs
-from streams.workers import WorkerWatch, beat_for_ever, send_beat, watch_for_ever
+from streams.topics import TopicNames, topic_specs
+from streams.workers import WorkerWatch, beat_from, watch_for_ever
 from web.assembly import WebParts, mount, server_options, worker_routes
 
-log = structlog.get_logger("faust_app")
 CLOCK = SYSTEM_CLOCK
 
 
@@ -133,40 +127,45 @@ def attach(app: StageApp, topic: str, stage: Stage) -> None:
 
 def master_app(parts: Parts, web: WebOptions) -> tuple[StageApp, Readiness]:
     """Web, intake, track, upkeep, and the tables."""
+    settings = parts.settings
     app = new_app(parts, Role.MASTER, web)
     tools, readiness = tools_of(parts, app), Readiness(app)
-    membership = Membership(app, parts.names.events)
-    tasks, errors = (DurableTable(app, name, parts.settings.kafka.partitions) for name in TABLES)
-    rows, finals = RowStore(tasks, errors, membership.owned), FinalBell()
-    app.background("tails", membership.watch_tails)
-    app.background("rows", rows.keep_loaded)
+    owned = own_rows(
+        app,
+        parts.names,
+        parts.partition_of,
+        partitions=settings.kafka.partitions,
+        session_timeout_s=settings.kafka.session_timeout_s,
+        read_timeout_s=settings.service.read_timeout_s,
+    )
+    rows, dead = owned.rows, tools.dead_letters
     readiness.add("tables", lambda: None if rows.ready else "loading the rows of its partitions")
-    readiness.add("dead_letters", lambda: "too many a minute" if tools.dead_letters.held else None)
-    attach_intake_and_track(parts, app, tools, rows=rows, finals=finals)
-    task_log = attach_upkeep(parts, app, tools, rows)
-    board = fresh_board(parts, app, membership, rows=rows, finals=finals)
-    attach_web(parts, app, tools, readiness=readiness, board=board, task_log=task_log)
+    readiness.add("dead_letters", lambda: "more than allowed a minute" if dead.held else None)
+    attach_intake_and_track(parts, app, tools, owned)
+    task_log = attach_upkeep(parts, app, tools, owned)
+    attach_web(parts, app, owned, task_log=task_log, readiness=readiness)
     app.after_stop += [parts.store.close, parts.cache.close]
     return app, readiness
 
 
 def attach_intake_and_track(
-    parts: Parts, app: StageApp, tools: StageTools, *, rows: RowStore, finals: FinalBell
+    parts: Parts, app: StageApp, tools: StageTools, owned: OwnedRows
 ) -> None:
     """The two stages that share the master: intake waits for track's verdicts."""
     settings, verdicts = parts.settings, VerdictDesk()
+    retention_hours = settings.kafka.task_retention_hours
     intake = Intake(
         tools,
         deliveries=app.deliveries,
         verdicts=verdicts,
         resolve=parts.catalog.resolve,
         partition_of=parts.partition_of,
-        options=IntakeOptions(options.task_limits(settings), settings.kafka.task_retention_hours),
+        options=IntakeOptions(options.task_limits(settings), retention_hours),
     )
     track = Track(
         tools,
-        rows=rows,
-        finals=finals,
+        rows=owned.rows,
+        finals=owned.finals,
         verdicts=verdicts,
         cache=parts.cache,
         options=TrackOptions(
@@ -180,7 +179,7 @@ def attach_intake_and_track(
     attach(app, parts.names.events, Stage("track", track.begin, track.poison, window * 16))
 
 
-def attach_upkeep(parts: Parts, app: StageApp, tools: StageTools, rows: RowStore) -> TaskLog:
+def attach_upkeep(parts: Parts, app: StageApp, tools: StageTools, owned: OwnedRows) -> TaskLog:
     """What is due without anybody asking; gives the task log it reads sources with."""
     settings = parts.settings
     lag = LagMeter(settings.kafka.bootstrap_servers, app.reader)
@@ -193,7 +192,7 @@ def attach_upkeep(parts: Parts, app: StageApp, tools: StageTools, rows: RowStore
     )
     upkeep = Upkeep(
         tools,
-        rows=rows,
+        rows=owned.rows,
         writer=parts.store,
         source=task_log.source,
         pipeline_idle=partial(pipeline_is_idle, parts, lag),
@@ -212,47 +211,15 @@ async def pipeline_is_idle(parts: Parts, lag: LagMeter) -> bool:
     return units == vectors == 0
 
 
-def fresh_board(
-    parts: Parts, app: StageApp, membership: Membership, *, rows: RowStore, finals: FinalBell
-) -> Board:
-    """The owner's side of reads; a rebalance makes it begin anew."""
-    service = parts.settings.service
-    lease = Lease(app, parts.settings.kafka.session_timeout_s)
-    freshness = Freshness(app.deliveries, lease, membership, parts.names)
-
-    def leave(*_: object, **__: object) -> None:
-        rows.drop_indexes()
-        freshness.close_gates()
-
-    def arrive(*_: object, **__: object) -> None:
-        lease.watch_heartbeats()
-
-    app.on_partitions_revoked.connect(leave, weak=False)
-    app.on_partitions_assigned.connect(arrive, weak=False)
-    return Board(
-        rows=rows,
-        freshness=freshness,
-        finals=finals,
-        partition_of=parts.partition_of,
-        read_timeout_s=service.read_timeout_s,
-    )
-
-
 def attach_web(
-    parts: Parts,
-    app: StageApp,
-    tools: StageTools,
-    *,
-    readiness: Readiness,
-    board: Board,
-    task_log: TaskLog,
+    parts: Parts, app: StageApp, owned: OwnedRows, *, task_log: TaskLog, readiness: Readiness
 ) -> None:
     """The HTTP API on Faust's own web server, and what it listens to."""
     settings, names = parts.settings, parts.names
     brokers, kafka = settings.kafka.bootstrap_servers, settings.kafka
     workers = WorkerWatch(settings.monitoring.worker_timeout_s, CLOCK)
     asker = Asker(
-        producer=tools.producer,
+        producer=FaustProducer(app),
         names=names,
         partition=uuid4().int % kafka.unit_partitions,
         workers_alive=lambda: any(Role.EMBED in beat.roles for beat in workers.active()),
@@ -260,8 +227,8 @@ def attach_web(
     )
     web_parts = WebParts(
         log=task_log,
-        board=board,
-        owners=Owners(app, names.changelog("tasks"), kafka.partitions, parts.partition_of),
+        board=owned.board,
+        owners=owned.owners,
         cache=parts.cache,
         vectors=parts.store,
         asker=asker,
@@ -326,9 +293,9 @@ def hold_back(parts: Parts, app: StageApp, gate: Gate) -> None:
 
 
 def beat_as(parts: Parts, app: StageApp, role: Role, pool: ModelPool | None = None) -> None:
-    """Send signs of life from `app`, and a last one at the end."""
+    """Send signs of life of `role` from `app`."""
 
-    def beat(*, leaving: bool = False) -> WorkerBeat:
+    def beat() -> WorkerBeat:
         return WorkerBeat(
             worker=f"{parts.worker}-{role}",
             roles=[role],
@@ -336,13 +303,10 @@ def beat_as(parts: Parts, app: StageApp, role: Role, pool: ModelPool | None = No
             device=pool.device if pool else "none",
             in_flight=app.deliveries.in_flight,
             at_ms=CLOCK.now_ms(),
-            leaving=leaving,
         )
 
-    producer, topic = FaustProducer(app), parts.names.workers
     interval_s = parts.settings.monitoring.heartbeat_interval_s
-    app.background("beat", partial(beat_for_ever, producer, topic, interval_s, beat))
-    app.before_stop.append(lambda: send_beat(producer, topic, beat(leaving=True)))
+    beat_from(app, FaustProducer(app), parts.names.workers, beat, interval_s=interval_s)
 
 
 # -- role store -------------------------------------------------------------------------------
@@ -385,8 +349,8 @@ def build(settings: Settings) -> StageApp:
                 companion, its_readiness = make(parts, None)
                 app.companions.append(companion)
                 readiness.share(its_readiness, role)
-    drain(app, readiness)
-    tell_where(settings, app, web)
+    app.before_stop.insert(0, readiness.drain)
+    tell_where(app, settings.role, web.listening, metrics_door(settings))
     return app
 
 
@@ -407,50 +371,13 @@ def listen_on(settings: Settings, wanted: int, setting: str) -> WebOptions:
     return WebOptions(service.host, chosen, str(url).rstrip("/"), application)
 
 
-def drain(app: StageApp, readiness: Readiness) -> None:
-    """Be not ready from the moment the app is told to stop."""
-
-    async def leave() -> None:
-        readiness.stopping = True
-
-    app.before_stop.insert(0, leave)
-
-
-def tell_where(settings: Settings, app: StageApp, web: WebOptions) -> None:
-    """Open the Prometheus port at the start, and say where everything is."""
-    monitoring, setting = settings.monitoring, "monitoring.prometheus_port"
+def metrics_door(settings: Settings) -> MetricsDoor:
+    """Where Prometheus text is served; workers take any free port unless one is set."""
+    monitoring = settings.monitoring
+    on_purpose = settings.origin_of("monitoring.prometheus_port") != "default"
     is_worker = settings.role in (Role.EMBED, Role.STORE)
-    on_purpose = settings.origin_of(setting) != "default"
-
-    async def look_at_port() -> None:
-        web.listening.checked()
-        note(web.listening.note)
-
-    async def serve_metrics() -> None:
-        metrics_url = None
-        if monitoring.prometheus_enabled:
-            wanted = 0 if is_worker and not on_purpose else monitoring.prometheus_port
-            chosen = choose_port(
-                settings.service.host,
-                wanted,
-                purpose="Prometheus",
-                setting=setting,
-                on_purpose=on_purpose,
-            )
-            start_http_server(chosen.checked(), settings.service.host)
-            metrics_url = f"http://{reachable_host(settings.service.host)}:{chosen.port}/metrics"
-            note(chosen.note)
-        url = f"http://{reachable_host(settings.service.host)}:{web.port}"
-        log.info("serving", role=settings.role, url=url, metrics_url=metrics_url)
-
-    app.before_start.insert(0, look_at_port)
-    app.before_start.append(serve_metrics)
-
-
-def note(line: str | None) -> None:
-    """Log what a person should know about a port."""
-    if line is not None:
-        log.warning("port_taken", detail=line)
+    wanted = 0 if is_worker and not on_purpose else monitoring.prometheus_port
+    return MetricsDoor(settings.service.host, wanted, on_purpose, monitoring.prometheus_enabled)
 
 
 def built() -> StageApp:

@@ -132,7 +132,7 @@ def _stored(found: _Object, name: str) -> StoredVector:
 def _hit(found: _Object) -> Hit:
     held = found.properties
     return Hit(
-        id=found.uuid,
+        id=UUID(int=found.uuid.int),  # the client's own subclass is no plain UUID to a serializer
         score=_similarity(found.metadata),
         text=str(held["text"]),
         task=str(held["task"]),

@@ -17,6 +17,10 @@ class Readiness:
         self._watch(app)
         self.stopping = False
 
+    async def drain(self) -> None:
+        """Be not ready from now on: the process was told to stop."""
+        self.stopping = True
+
     def add(self, name: str, check: Check) -> None:
         """Ask `check` too, under `name`."""
         self._checks[name] = check

@@ -9,14 +9,17 @@ from pydantic import ValidationError
 
 from models.clock import Clock
 from models.workers import WorkerBeat
+from streams.app import StageApp
 from streams.codec import encode
 from streams.producing import Producer
 
 log = structlog.get_logger("streams.workers")
 
+WorkerBeatMaker = Callable[[], WorkerBeat]
+
 
 async def beat_for_ever(
-    producer: Producer, topic: str, interval_s: float, beat: Callable[[], WorkerBeat]
+    producer: Producer, topic: str, interval_s: float, beat: WorkerBeatMaker
 ) -> None:
     """Send a beat every `interval_s` until cancelled; an outage is waited out."""
     while True:
@@ -30,6 +33,18 @@ async def send_beat(producer: Producer, topic: str, beat: WorkerBeat) -> None:
         await producer.send(topic, beat.worker.encode(), encode(beat), timeout_s=2.0)
     except Exception as error:  # noqa: BLE001  # no sign of life is the sign
         log.debug("beat_not_sent", error=repr(error))
+
+
+def beat_from(
+    app: StageApp, producer: Producer, topic: str, beat: WorkerBeatMaker, *, interval_s: float
+) -> None:
+    """Send signs of life from `app` for as long as it lives, and a last one at its end."""
+    app.background("beat", lambda: beat_for_ever(producer, topic, interval_s, beat))
+
+    async def leave() -> None:
+        await send_beat(producer, topic, beat().model_copy(update={"leaving": True}))
+
+    app.before_stop.append(leave)
 
 
 class WorkerWatch:

@@ -86,7 +86,13 @@ def mount(app: web.Application, parts: WebParts) -> TaskManager:
         await hop.close()
 
     tasks = task_manager(parts, hop)
+
+    async def stop_holding(app: web.Application) -> None:
+        del app
+        tasks.reader.stop_holding()
+
     app.add_routes(routes(parts, tasks))
+    app.on_shutdown.append(stop_holding)
     app.on_cleanup.append(close)
     return tasks
 

@@ -11,6 +11,8 @@ from web.ports import Board, Owners, RowCache
 
 #: Between two tries while an owner is away.
 PAUSE_S = 0.1
+#: A held call is asked for anew that often: its owner may have changed, or this process may stop.
+HOLD_S = 2.0
 
 
 class TaskReader:
@@ -25,6 +27,11 @@ class TaskReader:
         self._cache = cache
         self._hop = hop
         self._clock = clock
+        self._stopping = False
+
+    def stop_holding(self) -> None:
+        """Let held calls end with what is known: the process is told to stop."""
+        self._stopping = True
 
     async def find(self, task_id: str) -> TaskRow:
         """Read a task; raise TaskNotFound or OwnerUnavailable."""
@@ -81,16 +88,19 @@ class TaskReader:
     ) -> TaskRow | None:
         began_s = self._clock.monotonic_s()
         while True:
-            gone_s = self._clock.monotonic_s() - began_s
+            left_s = until_final_s - (self._clock.monotonic_s() - began_s)
             try:
-                return await self.owned(
+                row = await self.owned(
                     task_id,
                     after_source=after_source,
                     after_event=after_event,
-                    until_final_s=max(0.0, until_final_s - gone_s),
+                    until_final_s=min(max(left_s, 0.0), HOLD_S),
                 )
+                if row is None or row.is_final or left_s <= HOLD_S or self._stopping:
+                    return row
             except OwnerUnavailable:
-                if self._clock.monotonic_s() - began_s + PAUSE_S > patience_s:
+                gone_s = self._clock.monotonic_s() - began_s
+                if gone_s + PAUSE_S > patience_s or self._stopping:
                     raise
             await asyncio.sleep(PAUSE_S)
 

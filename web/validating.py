@@ -1,5 +1,6 @@
 """From a parsed body to a TaskRequest: one validation, and refusals a client can act on."""
 
+import re
 from collections.abc import Iterable
 
 import orjson
@@ -18,6 +19,8 @@ RESERVED = frozenset({"retry_of", "submitted_ms", "tenant", "traceparent"})
 FIELDS = tuple(name for name in TaskRequest.model_fields if name not in RESERVED)
 #: Own ids that would be hidden behind the fixed routes of the same name.
 HIDDEN_IDS = frozenset({"submit", "batch"})
+_LONGEST_ID = 256
+_ID = re.compile(rf"[^\x00-\x1f\x7f]{{1,{_LONGEST_ID}}}")
 _LONGEST_SHOWN = 100  # characters of a given value
 #: The fields whose values are the client's texts: never shown in a refusal.
 _PAYLOADS = ("data", "metadata", "query")
@@ -59,6 +62,7 @@ def _check_sizes(raw: dict[str, object], limits: TaskLimits) -> None:
             what = "the number of texts" if name == "data" else "the number of ids"
             most = limits.max_items
             at_most(len(value), most, field=name, what=what, setting="task.max_items")
+            _check_strings(name, value)
     metadata = raw.get("metadata")
     if isinstance(metadata, dict):
         at_most(
@@ -68,6 +72,18 @@ def _check_sizes(raw: dict[str, object], limits: TaskLimits) -> None:
             what="its size in bytes",
             setting="task.max_metadata_bytes",
         )
+
+
+def _check_strings(name: str, values: list[object]) -> None:
+    """Stop at the first that is no string, or no id; pydantic would complain of each."""
+    for index, value in enumerate(values):
+        if not isinstance(value, str):
+            raise InvalidRequest(
+                field=f"{name}[{index}]", reason="must be a string", given=shown(value)
+            )
+        if name == "item_ids" and not _ID.fullmatch(value):
+            reason = f"must be 1–{_LONGEST_ID} characters, none a control character"
+            raise InvalidRequest(field=f"{name}[{index}]", reason=reason)
 
 
 def _check_values(request: TaskRequest) -> None:

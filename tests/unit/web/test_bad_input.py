@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import time
 from typing import Any
 
 import pytest
@@ -48,8 +49,8 @@ WRONG: list[tuple[object, str, str]] = [
     (text(data=None), "data", "string"),
     (text(data=["a"]), "data", "text_vectorization takes one string"),
     (batch("a"), "data", "batch_vectorization takes a list of strings"),
-    (batch(["a", "b", 7]), "data[2]", "valid string"),
-    (batch(["a", ["b"]]), "data[1]", "valid string"),
+    (batch(["a", "b", 7]), "data[2]", "must be a string"),
+    (batch(["a", ["b"]]), "data[1]", "must be a string"),
     (text(data=""), "data", "empty"),
     (text(data=" \n "), "data", "empty"),
     (batch([]), "data", "empty"),
@@ -64,7 +65,8 @@ WRONG: list[tuple[object, str, str]] = [
     (text(metadata=[1]), "metadata", "dictionary"),
     (text(item_ids=["a", "b"]), "item_ids", "2 ids for 1 texts"),
     (batch(["a", "b"], item_ids=["x", "x"]), "item_ids", "stands twice"),
-    (batch(["a", "b"], item_ids=["x", ""]), "item_ids[1]", "at least 1 character"),
+    (batch(["a", "b"], item_ids=["x", ""]), "item_ids[1]", "1–256 characters"),
+    (batch(["a"], item_ids=["a\n"]), "item_ids[0]", "none a control character"),
     (text(deadline_s=0), "deadline_s", "greater than 0"),
     (text(callback_url="ftp://x/y"), "callback_url", "'http' or 'https'"),
     (text(callback_url="nowhere"), "callback_url", "URL"),
@@ -184,6 +186,16 @@ async def test_a_depth_bomb_is_refused(site: Any) -> None:
     bomb = await site.post(PATH, b"[" * 1_000_000 + b"]" * 1_000_000)
     assert bomb.status in {400, 422}
     assert bomb.body["field"] == "body"
+
+
+async def test_four_million_wrong_texts_are_refused_quickly(site: Any) -> None:
+    one = b'{"task_type":"batch_vectorization","data":[' + b"1," * 800_000 + b"1]}"
+    raw = b"[" + b",".join([one] * 5) + b"]"
+    began = time.perf_counter()
+    assert (await site.post("/tasks/batch", raw)).status == 422
+    small = b'{"task_type":"batch_vectorization","data":[' + b"1," * 9000 + b"1]}"
+    assert (await site.post(PATH, small)).body["field"] == "data[0]"
+    assert time.perf_counter() - began < 2
 
 
 async def test_after_all_this_a_good_task_is_taken(site: Any) -> None:

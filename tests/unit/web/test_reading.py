@@ -104,6 +104,18 @@ async def test_wait_on_a_read_outlasts_an_owner_that_is_away(site: Any) -> None:
     assert (await site.get(f"/tasks/{task_id}?wait=3")).status == 200
 
 
+async def test_a_held_read_is_asked_for_anew_and_ends_when_the_process_stops(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.reading.HOLD_S", 0.05)
+    task_id = await site.submit()
+    waiting = asyncio.create_task(site.get(f"/tasks/{task_id}?wait=5"))
+    await site.until(lambda: len(site.board.asked) > 2)
+    await site.app.shutdown()
+    answer = await asyncio.wait_for(waiting, 1)
+    assert (answer.status, answer.body["status"]) == (200, "pending")
+
+
 async def test_the_list_has_exactly_the_promised_fields_newest_first(site: Any) -> None:
     ids = [await site.submit(task_id=f"t{number}") for number in range(3)]
     for number, task_id in enumerate(ids):

@@ -1,0 +1,91 @@
+"""The shapes a deployment may have: one process, one a role, and the change between them."""
+
+from pathlib import Path
+
+from scripts.stack import StackState
+from tests.acceptance.client import Client, texts_of
+from tests.acceptance.evidence import announced, assert_stored_once
+from tests.acceptance.fleet import Fleet, until
+
+ROLES = ("master", "embed", "store")
+MIB = 2**20
+
+
+async def test_one_worker_on_an_empty_broker_finishes_a_task_with_the_real_model(
+    fleet: Fleet, stack: StackState
+) -> None:
+    settings = {
+        "VECTORIZE_MASTER_TASK_DEFAULT_MODEL": "sentence-transformers/all-MiniLM-L6-v2",
+        "VECTORIZE_MASTER_TASK_MODELS_FILE": "config/models.yaml",
+    }
+    alone = await fleet.add(None, **settings).ready()
+    async with Client([alone], fleet.collection) as client:
+        text = "read a gzip file line by line"
+        body = {"task_type": "text_vectorization", "data": text, "collection": fleet.collection}
+        answer = await client.ask("POST", "/tasks/submit?wait=60", json=body)
+        assert (answer.status, answer.body["status"]) == (200, "completed"), answer
+        client.tasks[answer.body["task_id"]] = 1
+        asked = {"query": text, "limit": 1, "collection": fleet.collection}
+        found = await client.ask("POST", "/search", json=asked)
+        assert found.body["hits"][0]["text"] == text
+        assert found.body["hits"][0]["score"] > 0.999, found
+        assert_stored_once(stack, fleet.collection, client.tasks)
+
+
+async def test_three_processes_of_one_role_each_finish_tasks(
+    fleet: Fleet, stack: StackState
+) -> None:
+    master, *_ = [fleet.add(role) for role in ROLES]
+    await fleet.all_ready()
+    async with Client([master], fleet.collection) as client:
+        await client.submit_many(tasks=10, items=100)
+        await client.all_completed()
+        assert_stored_once(stack, fleet.collection, client.tasks)
+
+
+async def test_changing_the_shape_in_mid_work_and_back_loses_and_repeats_nothing(
+    fleet: Fleet, stack: StackState
+) -> None:
+    one = await fleet.add("all").ready()
+    async with Client([one], fleet.collection) as client:
+        await client.submit_many(tasks=20, items=200)
+        await _some_but_not_all_is_stored(client)
+        assert (await one.terminate())[0] == 0
+        three = [fleet.add(role) for role in ROLES]
+        await fleet.all_ready()
+        client.masters = three[:1]
+        assert await client.stored() < sum(client.tasks.values()), "the change came too late"
+        await client.submit_many(tasks=20, items=200)
+        await _some_but_not_all_is_stored(client, more_than=2000)
+        for process in three:
+            assert (await process.terminate())[0] == 0
+        client.masters = [await one.start().ready()]
+        assert await client.stored() < sum(client.tasks.values()), "the change came too late"
+        await client.all_completed()
+        assert_stored_once(stack, fleet.collection, client.tasks)
+        assert set(await announced(stack, fleet.prefix)) == set(client.tasks)
+
+
+async def _some_but_not_all_is_stored(client: Client, more_than: int = 200) -> None:
+    async def begun() -> bool:
+        return await client.stored() > more_than
+
+    await until(f"more than {more_than} items are stored", begun)
+
+
+async def test_a_master_never_imports_torch_and_is_small_at_rest(fleet: Fleet) -> None:
+    master, embed = fleet.add("master"), fleet.add("embed", **REAL_MODEL)
+    await fleet.all_ready()
+    mapped = Path(f"/proc/{master.pid}/maps").read_text()
+    assert "libtorch" not in mapped
+    assert "/torch/" not in mapped
+    worker = Path(f"/proc/{embed.pid}/maps").read_text()
+    assert "libtorch" in worker, "the check would not see torch"
+    resident = master.resident_bytes()
+    print(f"\nmaster at rest: {resident / MIB:.0f} MiB resident")
+    assert resident < 250_000_000
+
+
+REAL_MODEL = {
+    "VECTORIZE_MASTER_TASK_DEFAULT_MODEL": "sentence-transformers/all-MiniLM-L6-v2",
+}
