@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import reduce
 from operator import and_
+from uuid import UUID
 
 import numpy as np
 import orjson
