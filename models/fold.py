@@ -8,7 +8,7 @@ Rules that make it safe under at-least-once delivery:
 - an event of another source record than the row's is not about this task's work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -96,7 +96,9 @@ def _next(row: TaskRow, event: Event, offset: int, **changes: object) -> TaskRow
 
 def _accepted(row: TaskRow | None, event: Accepted, offset: int) -> Folded:
     if row is not None:
-        return Folded(row, verdict=_verdict(row, event))
+        verdict = _verdict(row, event)
+        refused = event.rejected if verdict is Verdict.OWN else []
+        return _named_again(row, INTAKE_ERRORS, refused, verdict=verdict)
     errors = tuple(event.rejected)
     new = TaskRow(
         **event.model_dump(include=_TAKEN_OVER, exclude={"source"}),
@@ -129,9 +131,21 @@ def _verdict(row: TaskRow, event: Accepted) -> Verdict:
 
 def _repeated(row: TaskRow, event: Event) -> Folded:
     """Name again the errors that stood under this event: their row may not have been written."""
-    if isinstance(event, UnitDone) and event.failures and event.source == row.source:
-        return Folded(row, error_unit=event.unit + 1, errors=tuple(event.failures))
+    if isinstance(event, UnitDone) and event.source == row.source:
+        return _named_again(row, event.unit + 1, event.failures, verdict=None)
     return Folded(row)
+
+
+def _named_again(
+    row: TaskRow, place: int, failures: Sequence[ItemFailure], *, verdict: Verdict | None
+) -> Folded:
+    """Name errors again, unless they never counted: a second run of a unit may fail otherwise."""
+    counted = contains(row.error_units, place) and not (
+        bitmap_of(failure.index for failure in failures) & ~row.failed
+    )
+    if not failures or not counted:
+        return Folded(row, verdict=verdict)
+    return Folded(row, verdict=verdict, error_unit=place, errors=tuple(failures))
 
 
 def _unit_done(row: TaskRow, event: UnitDone, offset: int) -> Folded:

@@ -129,7 +129,12 @@ def split(
         for i, text in enumerate(request.texts)
         if i not in left_out
     ]
-    return list(_cut(items, _unit_items(request, len(items), limits), limits.unit_bytes))
+    most_items, most_bytes = _unit_items(request, len(items), limits), limits.unit_bytes
+    units = list(_cut(items, most_items, most_bytes))
+    while len(units) > limits.max_units:
+        most_items, most_bytes = most_items * 2, most_bytes * 2
+        units = list(_cut(items, most_items, most_bytes))
+    return units
 
 
 def _unit_items(request: TaskRequest, count: int, limits: TaskLimits) -> int:

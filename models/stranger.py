@@ -46,7 +46,10 @@ def validated(body: dict[str, object]) -> TaskRequest:
 
 
 def _named(error: ValidationError) -> InvalidRequest:
-    first = error.errors(include_url=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_input=False)
+    # A union tells of each branch: the one that looked deepest knows which item it is.
+    alike = (each for each in found if each["loc"][:1] == found[0]["loc"][:1])
+    first = max(alike, key=lambda each: sum(isinstance(part, int) for part in each["loc"]))
     if first["type"] == "value_error":
         field, _, reason = str(first["ctx"]["error"]).partition(": ")
         return InvalidRequest(field=field, reason=reason)

@@ -1,6 +1,5 @@
 """JSON from strangers: no NaN, no lone surrogate, no depth bomb gets past this door."""
 
-from itertools import chain
 from typing import cast
 
 import orjson
@@ -33,19 +32,15 @@ def _first_line(error: Exception) -> str:
 
 def _depth(value: object, stop_after: int) -> int:
     """Count nesting level by level (no recursion), giving up one past `stop_after`."""
-    level = [value]
+    level = [value] if isinstance(value, dict | list) else []
     depth = 0
-    while depth <= stop_after:
-        level = list(chain.from_iterable(_children(part) for part in level))
-        if not level:
-            break
+    while level and depth <= stop_after:
         depth += 1
+        # One flat comprehension: a body of a million small lists is answered in a moment.
+        level = [
+            child
+            for part in level
+            for child in (part.values() if isinstance(part, dict) else part)
+            if isinstance(child, (dict, list))
+        ]
     return depth
-
-
-def _children(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return list(value.values()) or [None]
-    if isinstance(value, list):
-        return value or [None]
-    return []

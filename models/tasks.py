@@ -12,6 +12,9 @@ from models.states import Lane, TaskType, lane_of
 #: The newest version of every record this code writes and understands.
 RECORD_VERSION = 1
 
+#: The latest time a record may claim (the year 3000): what lies behind it cannot be shown.
+LATEST_MS = 32_503_680_000_000
+
 #: Fields that do not change what is asked for, so they stay out of the body hash.
 _NOT_HASHED = {"v", "task_id", "idempotency_key", "submitted_ms", "traceparent", "tenant"}
 
@@ -24,7 +27,7 @@ class TaskRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     task_type: TaskType = Field(description="What is to be done.")
-    data: str | list[str] = Field(
+    data: str | Annotated[list[str], Field(fail_fast=True)] = Field(
         description="One text for text_vectorization, a list of texts for batch_vectorization."
     )
     model_name: str | None = Field(
@@ -44,11 +47,14 @@ class TaskRequest(BaseModel):
         pattern=r"^[A-Z][A-Za-z0-9_]{0,127}$",
         description="Where to store; default: one collection per model.",
     )
-    item_ids: list[ItemId] | None = Field(
+    item_ids: Annotated[list[ItemId], Field(fail_fast=True)] | None = Field(
         default=None, description="The client's ids, one a text: a second run overwrites."
     )
     deadline_s: float | None = Field(
-        default=None, gt=0, description="Seconds after which an unfinished task expires."
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds after which an unfinished task expires.",
     )
     callback_url: AnyHttpUrl | None = Field(
         default=None, description="Where a notice of the final state goes (delivered later)."
@@ -62,9 +68,11 @@ class TaskRequest(BaseModel):
         default=None, min_length=1, max_length=255, description="One key is one task, ever."
     )
     retry_of: str | None = Field(default=None, max_length=128, description="The task retried.")
-    v: int = Field(default=RECORD_VERSION, ge=1, description="Version of this record.")
+    v: int = Field(default=RECORD_VERSION, ge=1, strict=True, description="Version of this record.")
     tenant: str = Field(default=DEFAULT_TENANT, pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    submitted_ms: int | None = Field(default=None, ge=0, description="When the service took it.")
+    submitted_ms: int | None = Field(
+        default=None, ge=0, le=LATEST_MS, description="When the service took it."
+    )
     traceparent: str | None = Field(default=None, max_length=128)
 
     @model_validator(mode="after")

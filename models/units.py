@@ -1,6 +1,8 @@
 """Units: micro-batches of items on their way to a model, and back with their vectors."""
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from models.ids import DEFAULT_TENANT, UnitId, unit_id
 from models.states import ItemErrorCode, Lane
@@ -71,6 +73,12 @@ class Unit(BaseModel):
     items: list[UnitItem]
     reply: ReplyAddress | None = None
 
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> Self:
+        if self.source is None and self.reply is None:
+            raise ValueError("a unit is a task's or a waiting caller's")
+        return self
+
     @property
     def id(self) -> UnitId:
         """The unit's name and its record's key."""
@@ -99,7 +107,7 @@ class EncodedUnit(BaseModel):
     unit: Unit
     outcomes: list[ItemOutcome]
     failures: list[ItemFailure] = Field(default_factory=list)
-    dimension: int
+    dimension: int = Field(ge=0)
     worker: str
     queue_ms: int = Field(description="From intake's send to the model's start.")
     encode_ms: int

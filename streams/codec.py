@@ -5,7 +5,7 @@ A vectors record is `V1` + header length (4 bytes, big endian) + header (JSON) +
 """
 
 import struct
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import orjson
@@ -68,23 +68,39 @@ def decode_vectors(raw: bytes | None) -> tuple[EncodedUnit, Matrix]:
 
 
 def _split_frame(raw: bytes | None) -> tuple[bytes, bytes]:
-    if raw is None or raw[:2] != _MAGIC or len(raw) < _PREFIX_BYTES:
+    if raw is None or raw[:1] != _MAGIC[:1] or len(raw) < _PREFIX_BYTES:
         raise BadRecord("bad_frame", "not a vectors record")
+    if raw[:2] != _MAGIC:
+        _check_frame_version(raw[1:2])
     (length,) = _LENGTH.unpack_from(raw, len(_MAGIC))
     return raw[_PREFIX_BYTES : _PREFIX_BYTES + length], raw[_PREFIX_BYTES + length :]
 
 
-_Value = TypeVar("_Value")
+def _check_frame_version(mark: bytes) -> None:
+    if mark.isdigit() and int(mark) > RECORD_VERSION:
+        raise NewerRecord(given=int(mark), known=RECORD_VERSION)
+    raise BadRecord("bad_frame", "not a vectors record")
+
+
+class _Versioned(Protocol):
+    @property
+    def v(self) -> int: ...
+
+
+_Value = TypeVar("_Value", bound=_Versioned)
 
 
 def _decode(raw: bytes | None, adapter: TypeAdapter[_Value]) -> _Value:
     if raw is None:
         raise BadRecord("empty_record", "the record has no value")
     try:
-        return adapter.validate_json(raw)
+        value = adapter.validate_json(raw)
     except ValidationError as error:
         check_version(raw)
         raise BadRecord("bad_record", describe(error)) from error
+    if value.v > RECORD_VERSION:
+        raise NewerRecord(given=value.v, known=RECORD_VERSION)
+    return value
 
 
 def check_version(raw: bytes) -> None:

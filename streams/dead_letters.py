@@ -38,7 +38,7 @@ class DeadLetters:
         await self._wait_for_room()
         headers = (
             ("reason", reason.encode()),
-            ("detail", detail.encode()[:1000]),
+            ("detail", detail[:1000].encode(errors="replace")),
             ("stage", stage.encode()),
             ("attempts", str(attempts).encode()),
             ("source", str(record).encode()),

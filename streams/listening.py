@@ -8,6 +8,7 @@ import psutil
 from models.errors import StartRefused
 
 TRIED_PORTS = 100
+HIGHEST_PORT = 65_535
 
 
 class PortTaken(StartRefused):
@@ -43,7 +44,7 @@ def choose_port(
     told = f"port {wanted} ({purpose}) is taken by {owner_of(wanted)}"
     if on_purpose:
         return Listening(wanted, refused=f"{told}; stop it or set {setting} to another port")
-    for port in range(wanted + 1, wanted + TRIED_PORTS):
+    for port in range(wanted + 1, min(wanted + TRIED_PORTS, HIGHEST_PORT + 1)):
         if is_free(host, port):
             return Listening(port, note=f"{told}; using {port} instead (setting {setting})")
     return Listening(_any_free(host), note=f"{told}; using any free port")
@@ -56,7 +57,7 @@ def reachable_host(host: str) -> str:
 
 def is_free(host: str, port: int) -> bool:
     """Tell whether `port` can be bound on `host` now."""
-    with socket.socket() as probe:
+    with socket.socket(_family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -66,9 +67,13 @@ def is_free(host: str, port: int) -> bool:
 
 
 def _any_free(host: str) -> int:
-    with socket.socket() as probe:
+    with socket.socket(_family(host)) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def owner_of(port: int) -> str:

@@ -6,6 +6,9 @@ from enum import Enum, auto
 from models.errors import NewerRecord, Unavailable
 from streams.codec import BadRecord
 
+#: Past this the wait is at its longest anyway; an outage of hours must not overflow a float.
+MOST_DOUBLINGS = 30
+
 
 class Action(Enum):
     """What becomes of the record."""
@@ -40,7 +43,8 @@ def decide_retry(error: Exception, attempt: int, policy: RetryPolicy) -> Decisio
 
     An outage is waited out for as long as it takes: it says nothing about the record.
     """
-    wait_s = min(policy.longest_wait_s, policy.first_wait_s * 2 ** (attempt - 1))
+    doublings = min(attempt - 1, MOST_DOUBLINGS)
+    wait_s = min(policy.longest_wait_s, policy.first_wait_s * 2**doublings)
     if isinstance(error, BadRecord):
         return Decision(Action.POISON)
     if isinstance(error, NewerRecord):

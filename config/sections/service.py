@@ -39,8 +39,8 @@ class ServiceSettings(BaseModel):
     port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP API.")
     advertised_url: Annotated[HttpUrl | None, OptionalValue] = Field(
         None,
-        description="URL under which other masters reach this one; "
-        "unset: this machine's address and the port really bound.",
+        description="URL under which other masters reach this one; unset: http://localhost and "
+        "the port really bound, which serves masters on one machine only.",
     )
     log_level: Annotated[LogLevel, BeforeValidator(_level_name)] = Field(
         LogLevel.INFO, description="Least level that is logged."
@@ -53,6 +53,12 @@ class ServiceSettings(BaseModel):
     )
     max_body_bytes: int = Field(
         8_388_608, ge=1024, le=67_108_864, description="Largest HTTP body accepted, in bytes."
+    )
+    max_in_flight_bytes: int = Field(
+        268_435_456,
+        ge=8_388_608,
+        description="Bytes that the bodies of all requests under way may take together; "
+        "above it the answer is 429.",
     )
     data_dir: str = Field(
         ".run/data",

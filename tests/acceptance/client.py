@@ -130,6 +130,22 @@ class Client:
         )
         return sum(int(task["completed_items"]) for task in found)
 
+    @property
+    def items(self) -> int:
+        """How many items all accepted tasks have."""
+        return sum(self.tasks.values())
+
+    async def some_stored(self, least: int) -> int:
+        """Wait until `least` items are stored; there must be more to come, or it shows nothing."""
+
+        async def enough() -> int | None:
+            stored = await self.stored()
+            return stored if stored >= least else None
+
+        stored = int(await until(f"{least} items are stored", enough, every_s=0.02))
+        assert stored < self.items, "everything was stored already: too late to show anything"
+        return stored
+
     async def patient_task(
         self, task_id: str, *, at: Process | None = None, limit_s: float = PATIENCE_S
     ) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -98,13 +99,14 @@ class Process:
             return ""
         with self.log.open("rb") as lines:
             lines.seek(self._log_from)
-            return _ANSI.sub("", lines.read().decode(errors="replace"))
+            text = _ANSI.sub("", lines.read().decode(errors="replace"))
+        return "\n".join(line for line in text.splitlines() if '"route": "/readyz"' not in line)
 
     async def ready(self, limit_s: float = PATIENCE_S) -> Self:
         """Wait until `/readyz` says so; a process that ends meanwhile fails the test at once."""
 
         async def asked() -> bool:
-            assert self.alive, f"{self.name} ended with {self.popen.returncode}: {self.told()[-3000:]}"
+            assert self.alive, f"{self.name} ended: {self.told()[-3000:]}"
             try:
                 async with (
                     aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(3)) as http,
@@ -139,9 +141,13 @@ class Process:
         if self.popen is None:
             return
         try:
-            os.killpg(self.popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+            family = [psutil.Process(self.popen.pid)]
+            family += family[0].children(recursive=True)
+        except psutil.NoSuchProcess:
+            family = []
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.popen.wait()
 
     def resident_bytes(self) -> int:
@@ -192,9 +198,11 @@ class Fleet:
         }
         if role is not None:
             ours["VECTORIZE_ROLE"] = role
-        return {name: value for name, value in {**ours, **self._settings, **settings}.items() if value is not None}
+        return {**ours, **self._settings, **settings}
 
-    def add(self, role: str | None = "all", *, command: list[str] | None = None, **settings: str) -> Process:
+    def add(
+        self, role: str | None = "all", *, command: list[str] | None = None, **settings: str
+    ) -> Process:
         """Make a process of a role and start it; the fleet ends it."""
         port = free_port()
         name = f"{role or 'default'}-{len(self.processes)}"

@@ -15,7 +15,7 @@ import redis
 import weaviate
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from weaviate.classes.config import Configure
+from weaviate.classes.config import Configure, DataType, Property
 
 from scripts.stack import (
     PortTaken,
@@ -127,7 +127,8 @@ def _weaviate(state: StackState) -> weaviate.WeaviateClient:
 def _store_one_vector(state: StackState) -> None:
     with _weaviate(state) as client:
         own = Configure.Vectors.self_provided()
-        notes = client.collections.create("Notes", vector_config=own)
+        text = Property(name="text", data_type=DataType.TEXT)
+        notes = client.collections.create("Notes", vector_config=own, properties=[text])
         notes.data.insert({"text": "hello"}, vector=[0.1, 0.2, 0.3])
 
 

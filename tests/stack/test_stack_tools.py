@@ -9,7 +9,6 @@ import pytest
 from scripts.stack import MissingTool
 from scripts.stack.builds import build_once, run_with_progress
 from scripts.stack.errors import BuildFailed
-from scripts.stack.places import is_root
 from scripts.stack.progress import say_nothing
 from scripts.stack.tools import java, kafka_jars, redis_server, weaviate_server
 
@@ -39,13 +38,18 @@ def test_without_redis_and_apt_the_error_names_its_package() -> None:
         redis_server(say_nothing)
 
 
+@pytest.fixture
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.stack.tools.is_root", lambda: True)
+
+
 def _program(path: Path, script: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
 
 
-@pytest.mark.skipif(not is_root(), reason="only root installs packages")
+@pytest.mark.usefixtures("as_root")
 @pytest.mark.usefixtures("bare_machine")
 def test_root_on_debian_gets_redis_installed_and_its_service_stopped(tmp_path: Path) -> None:
     programs, calls = tmp_path / "bin", tmp_path / "calls"
@@ -58,7 +62,7 @@ def test_root_on_debian_gets_redis_installed_and_its_service_stopped(tmp_path: P
     assert said == ["apt-get update", "apt-get install", "service redis-server stop"]
 
 
-@pytest.mark.skipif(not is_root(), reason="only root installs packages")
+@pytest.mark.usefixtures("as_root")
 @pytest.mark.usefixtures("bare_machine")
 def test_an_installation_that_fails_leaves_redis_missing(tmp_path: Path) -> None:
     _program(tmp_path / "bin" / "apt-get", "echo no network; exit 100")

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import time
 from typing import Any
 
 import pytest
@@ -188,14 +187,14 @@ async def test_a_depth_bomb_is_refused(site: Any) -> None:
     assert bomb.body["field"] == "body"
 
 
-async def test_four_million_wrong_texts_are_refused_quickly(site: Any) -> None:
+async def test_four_million_wrong_texts_are_counted_not_validated(site: Any) -> None:
     one = b'{"task_type":"batch_vectorization","data":[' + b"1," * 800_000 + b"1]}"
     raw = b"[" + b",".join([one] * 5) + b"]"
-    began = time.perf_counter()
-    assert (await site.post("/tasks/batch", raw)).status == 422
+    answer = await site.post("/tasks/batch", raw)
+    assert answer.status == 422
+    assert {slot["error"]["setting"] for slot in answer.body["tasks"]} == {"task.max_items"}
     small = b'{"task_type":"batch_vectorization","data":[' + b"1," * 9000 + b"1]}"
     assert (await site.post(PATH, small)).body["field"] == "data[0]"
-    assert time.perf_counter() - began < 2
 
 
 async def test_after_all_this_a_good_task_is_taken(site: Any) -> None:
