@@ -93,18 +93,12 @@ def new_app(parts: Parts, role: Role, web: WebOptions | None) -> StageApp:
     app = stage_app(
         parts.names.group(role),
         options.kafka_options(settings),
-        settings.data_path / f"{role}-{web.port if web else os.getpid()}",
+        settings.data_path / parts.names.group(role) / str(web.port if web else "worker"),
         web=web,
         logging_config=logging_config(settings),
     )
-    app.before_start.append(
-        partial(
-            provision,
-            kafka.bootstrap_servers,
-            specs,
-            kafka.replication_factor,
-            kafka.start_timeout_s,
-        )
+    app.provision = partial(
+        provision, kafka.bootstrap_servers, specs, kafka.replication_factor, kafka.start_timeout_s
     )
     return app
 

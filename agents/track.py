@@ -95,6 +95,7 @@ class Track:
         self._names = tools.names
         self._options = options
         self._clock = tools.clock
+        self._announcing: set[str] = set()
 
     async def begin(self, record: Record) -> Awaitable[None]:
         """Fold an event in the partition's order; what is returned makes it durable and known."""
@@ -149,10 +150,22 @@ class Track:
         await asyncio.gather(*writes)
         if folded.purged:
             await self._cache.forget([task_id])
-        elif folded.row is not None and folded.announce:
-            await self._announce(partition, folded.row)
-        if folded.row is not None and folded.row.is_final:
+        elif folded.row is not None and folded.announce and not self._told(partition, task_id):
+            self._announcing.add(task_id)
+            try:
+                await self._announce(partition, folded.row)
+            finally:
+                self._announcing.discard(task_id)
+        if folded.row is not None and folded.row.is_final and task_id not in self._announcing:
             self._finals.ring(task_id)
+
+    def _told(self, partition: int, task_id: str) -> bool:
+        """Tell whether another event announced the task, or is at it: that one repeats if need be.
+
+        The other event is not acknowledged before; should it fail, its repeat announces.
+        """
+        latest = self._rows.stored(partition, task_id)
+        return task_id in self._announcing or (latest is not None and latest.announced)
 
     async def _announce(self, partition: int, row: TaskRow) -> None:
         note = announcement(row)

@@ -145,15 +145,11 @@ async def check_monitoring(visit: Visit) -> str:
     """`GET /metrics` has the guide's fields, and Prometheus finds its text."""
     metrics = await visit.client.ask("GET", "/metrics")
     expect_fields(metrics, METRICS_FIELDS, "/metrics")
-    expect(
-        holds=metrics["total_vectors_generated"] >= 1, otherwise="/metrics counts no vector at all"
-    )
+    expect(holds=metrics["total_vectors_generated"] >= 1, otherwise="/metrics counts no vector")
     answer = await visit.client.once("GET", visit.metrics_url)
     text = answer.body if isinstance(answer.body, str) else ""
-    expect(
-        holds="# TYPE " in text,
-        otherwise=f"{visit.metrics_url} answers {answer.status}, no metrics",
-    )
+    told = f"{visit.metrics_url} answers {answer.status} without metrics"
+    expect(holds="# TYPE " in text, otherwise=told)
     return f"{metrics['total_tasks']} tasks, {metrics['total_vectors_generated']} vectors"
 
 

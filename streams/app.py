@@ -86,6 +86,7 @@ class StageApp(faust.App):
     def __init__(self, app_id: str, **options: Any) -> None:  # noqa: ANN401  # Faust's own 107
         """Begin with nothing to run; see `stage_app`."""
         self.before_start: list[Background] = []
+        self.provision: Callable[[], Awaitable[str]] | None = None
         self.before_stop: list[Background] = []
         self.after_stop: list[Background] = []
         self.companions: list[StageApp] = []
@@ -105,11 +106,18 @@ class StageApp(faust.App):
         try:
             for step in self.before_start:
                 await step()
+            if self.provision is not None:
+                self._keep_data_under(await self.provision())
         except StartRefused as refusal:
             log.critical("start_refused", reason=str(refusal))
             raise SystemExit(EX_CONFIG) from refusal
-        self.conf.datadir.mkdir(parents=True, exist_ok=True)
         await super().on_first_start()
+
+    def _keep_data_under(self, cluster_id: str) -> None:
+        """Keep tables apart by Kafka cluster: what another log said means nothing here."""
+        folder = self.conf.datadir / cluster_id
+        folder.mkdir(parents=True, exist_ok=True)
+        self.conf.datadir = folder
 
     def background(self, name: str, run: Background) -> None:
         """Run something beside the agents for as long as the app lives, whatever it meets."""

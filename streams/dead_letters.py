@@ -11,12 +11,16 @@ import structlog
 
 from models.clock import Clock
 from streams import figures
-from streams.producing import Producer
+from streams.producing import Producer, RecordTooLarge
 from streams.records import Record
 
 log = structlog.get_logger("streams.dead_letters")
 
 MINUTE_S = 60.0
+#: How often a held source looks whether there is room again.
+HELD_LOOK_S = 1.0
+#: How much is kept of key and value where Kafka does not take the whole with its reasons.
+KEPT_BYTES = 16 * 1024
 
 
 class DeadLetters:
@@ -45,7 +49,15 @@ class DeadLetters:
             ("source_timestamp_ms", str(record.timestamp_ms).encode()),
             ("buried_ms", str(self._clock.now_ms()).encode()),
         )
-        await self._producer.send(self._topic, record.key, record.value or b"", headers=headers)
+        try:
+            await self._producer.send(self._topic, record.key, record.value or b"", headers=headers)
+        except RecordTooLarge:
+            # As large as a record may be without the reasons, or it came compressed. The whole
+            # lies at its source until that topic's retention; here it must not stop the rest.
+            key = None if record.key is None else record.key[:KEPT_BYTES]
+            value = (record.value or b"")[:KEPT_BYTES]
+            cut = (*headers, ("cut_from_bytes", str(len(record.value or b"")).encode()))
+            await self._producer.send(self._topic, key, value, headers=cut)
         figures.DEAD_LETTERS.labels(reason).inc()
         log.warning("dead_letter", source=str(record), stage=stage, reason=reason, detail=detail)
 
@@ -53,7 +65,7 @@ class DeadLetters:
         while not self._room():
             if not self.held:
                 self._hold(held=True)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(HELD_LOOK_S)
         if self.held:
             self._hold(held=False)
         self._sent_s.append(self._clock.monotonic_s())

@@ -22,7 +22,7 @@ class Tails(Protocol):
         """Partitions assigned and recovered."""
 
     async def end_offset(self, place: Place) -> int:
-        """The offset after the last record of a partition (may be some milliseconds old)."""
+        """The offset after the last record of a partition, asked after this call began."""
 
     async def look_at_tail(self, place: Place) -> None:
         """Deliver or pass what lies between the offset due and the end."""

@@ -1,6 +1,7 @@
 """What a process may say about its partitions: which are in hand, where they end, what is quiet."""
 
 import asyncio
+from collections import defaultdict
 
 import structlog
 
@@ -9,8 +10,6 @@ from streams.records import Place
 
 log = structlog.get_logger("streams.membership")
 
-#: How old a known end offset may be for a read; within it a burst of reads asks the broker once.
-END_OFFSET_AGE_S = 0.02
 #: A partition from which nothing came for so long, though it has records, is looked into.
 QUIET_S = 5.0
 #: Most offsets fetched beside Faust in one look.
@@ -24,7 +23,8 @@ class Membership:
         """Own a partition number when that partition of the topic `partitioned_by` is in hand."""
         self._app = app
         self._topic = partitioned_by
-        self._ends: dict[Place, tuple[float, int]] = {}
+        self._next_ends: dict[Place, asyncio.Task[int]] = {}
+        self._asking: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def owned(self) -> frozenset[int]:
         """Partitions assigned and recovered."""
@@ -32,13 +32,19 @@ class Membership:
         return frozenset(place.partition for place in places if place.topic == self._topic)
 
     async def end_offset(self, place: Place) -> int:
-        """The offset after the last record of a partition, at most some milliseconds old."""
-        now = asyncio.get_running_loop().time()
-        asked_s, end = self._ends.get(place, (0.0, 0))
-        if now - asked_s > END_OFFSET_AGE_S:
-            end = (await self._app.reader.end_offsets([place]))[place]
-            self._ends[place] = (now, end)
-        return end
+        """The offset after the last record of a partition, asked after this call began.
+
+        An older answer, however young, could miss a record acknowledged just before. A burst of
+        calls shares: while one question is under way, all that come wait for the next.
+        """
+        if place not in self._next_ends:
+            self._next_ends[place] = asyncio.create_task(self._ask_end(place))
+        return await asyncio.shield(self._next_ends[place])
+
+    async def _ask_end(self, place: Place) -> int:
+        async with self._asking[place]:
+            del self._next_ends[place]
+            return (await self._app.reader.end_offsets([place]))[place]
 
     async def look_at_tail(self, place: Place) -> None:
         """Deliver or pass what lies between the offset due and the end, if nothing is under way.

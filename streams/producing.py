@@ -5,15 +5,22 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import RecordMetadata
 from faust import App
 from faust.exceptions import FaustError
 
-from models.errors import BrokerUnavailable
+from models.errors import BrokerUnavailable, VectorizeError
 from streams.records import Headers, Place
 
 Sent = Awaitable[RecordMetadata]
+
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+class RecordTooLarge(VectorizeError):
+    """Kafka takes no record of this size, however often it is sent (kafka.max_record_bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Producer(Protocol):
         headers: Headers = (),
         timeout_s: float | None = None,
     ) -> Written:
-        """Send and wait for the broker's acknowledgement; raise BrokerUnavailable."""
+        """Send and wait for the acknowledgement; raise BrokerUnavailable or RecordTooLarge."""
 
 
 class FaustProducer:
@@ -73,6 +80,8 @@ class FaustProducer:
                 topic, key, value, partition, None, list(headers) or None
             )
         except (FaustError, RuntimeError, AttributeError) as error:
+            if isinstance(error.__cause__, _TOO_LARGE):
+                raise RecordTooLarge from error
             raise BrokerUnavailable(f"the producer is not ready: {error}") from error
 
     async def send(
@@ -97,10 +106,12 @@ class FaustProducer:
 
 
 async def acknowledged(sent: Sent) -> Written:
-    """Wait for the broker's acknowledgement; raise BrokerUnavailable where it failed."""
+    """Wait for the acknowledgement; raise BrokerUnavailable or RecordTooLarge where it failed."""
     try:
         # Shielded: a caller that gives up must not cancel a record its neighbours travel with.
         place = await asyncio.shield(cast("asyncio.Future[RecordMetadata]", sent))
+    except _TOO_LARGE as error:
+        raise RecordTooLarge from error
     except Exception as error:
         raise BrokerUnavailable(f"Kafka did not take the record: {error!r}") from error
     return Written(place.partition, place.offset)

@@ -30,9 +30,10 @@ class Existing:
 
 async def provision(
     bootstrap_servers: str, specs: Iterable[TopicSpec], replication_factor: int, timeout_s: float
-) -> None:
+) -> str:
     """Create what is missing and check the rest, waiting for a broker that is not there yet.
 
+    Returns the cluster's id.
     Raises ProvisionError on a mismatch, or when no broker answered within `timeout_s`.
     """
     wanted = list(specs)
@@ -41,6 +42,7 @@ async def provision(
             admin = await _connect(bootstrap_servers)
             try:
                 await _ensure(admin, wanted, replication_factor)
+                return str((await admin.describe_cluster())["cluster_id"])
             finally:
                 await admin.close()
     except TimeoutError as error:

@@ -15,7 +15,7 @@ from scripts.service_client import METRICS_PORT, Json
 from scripts.supervisor.record import Addresses
 
 PLAIN_WIDTH = 110
-PLAIN_EVERY_S = 2.0
+PLAIN_EVERY_S = 5.0
 LONGEST_LINE = 60
 QUERY = '{"query": "sort a list", "limit": 3}'
 
@@ -28,7 +28,7 @@ def new_console() -> Console:
 
 @contextmanager
 def progress_on(console: Console, total: int) -> Generator[Show, None, None]:
-    """Where to show progress: a bar on a terminal, a line every two seconds elsewhere."""
+    """Where to show progress: a bar on a terminal, a line every few seconds elsewhere."""
     if not console.is_terminal:
         yield _PlainProgress(console).show
         return

@@ -160,11 +160,12 @@ class _Wait:
             if event.get("event") == "worker_restarts":
                 self._tell(f"the worker ended ({event.get('reason')}) and is started again")
         if self.addresses is None:
-            self._tell("the worker starts")
+            self._tell("waiting for the worker to start")
             return False
         reasons = reasons_not_ready(self.addresses.url)
         if reasons:
-            self._tell(", ".join(reasons))
+            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+            self._tell(f"waiting for {reasons[0]}{more}")
         return not reasons
 
     def _tell(self, line: str) -> None:

@@ -21,7 +21,7 @@ def reasons_not_ready(url: str) -> list[str]:
             return []
         return _reasons(answer.read()) or [f"/readyz answers {answer.status}"]
     except (OSError, http.client.HTTPException):
-        return ["it does not answer yet"]
+        return ["its port to open"]
     finally:
         connection.close()
 

@@ -1,4 +1,4 @@
-"""A client of the service: it submits, remembers what was accepted, and looks at what came of it."""
+"""A client that submits, remembers what was accepted, and looks at what came of it."""
 
 import asyncio
 import itertools
@@ -11,7 +11,8 @@ from typing import Any, Self
 import aiohttp
 import orjson
 
-from tests.acceptance.fleet import PATIENCE_S, Process, until
+from tests.acceptance.fleet import Process
+from tests.harness import PATIENCE_S, until
 
 RANK = {"pending": 0, "processing": 1, "completed": 2, "failed": 2, "cancelled": 2, "expired": 2}
 FINAL = {state for state, rank in RANK.items() if rank == 2}
@@ -125,9 +126,7 @@ class Client:
 
     async def stored(self, *, at: Process | None = None) -> int:
         """How many items of all accepted tasks are stored, as far as the masters say."""
-        found = await asyncio.gather(
-            *(self.patient_task(task_id, at=at) for task_id in self.tasks)
-        )
+        found = await asyncio.gather(*(self.patient_task(task_id, at=at) for task_id in self.tasks))
         return sum(int(task["completed_items"]) for task in found)
 
     @property
@@ -142,7 +141,7 @@ class Client:
             stored = await self.stored()
             return stored if stored >= least else None
 
-        stored = int(await until(f"{least} items are stored", enough, every_s=0.02))
+        stored = int(await until(f"{least} items are stored", enough))
         assert stored < self.items, "everything was stored already: too late to show anything"
         return stored
 
@@ -160,7 +159,7 @@ class Client:
             assert answer.status in {200, 503}, answer
             return dict(answer.body) if answer.status == 200 else None
 
-        found = await until(f"task {task_id} can be read", read, limit_s=limit_s, every_s=0.2)
+        found = await until(f"task {task_id} can be read", read, limit_s=limit_s)
         return dict(found)
 
     async def all_final(self, limit_s: float = PATIENCE_S) -> dict[str, dict[str, Any]]:
@@ -181,7 +180,7 @@ class Client:
             return len(final) == len(self.tasks)
 
         try:
-            await until("every task is final", look, limit_s=limit_s, every_s=0.3)
+            await until("every task is final", look, limit_s=limit_s)
         except AssertionError:
             rest = [task_id for task_id in self.tasks if task_id not in final]
             shown = [await self.patient_task(task_id) for task_id in rest[:3]]
@@ -245,7 +244,9 @@ class Watch:
     async def _read_for_ever(self, lane: int, lanes: int) -> None:
         masters: Iterator[Process] = itertools.cycle(self.client.masters)
         while True:
-            mine = [task_id for at, task_id in enumerate(list(self.client.tasks)) if at % lanes == lane]
+            mine = [
+                task_id for at, task_id in enumerate(list(self.client.tasks)) if at % lanes == lane
+            ]
             for task_id in mine:
                 await self._look(task_id, next(masters))
                 await asyncio.sleep(0.01)

@@ -1,13 +1,15 @@
 """A stack for all acceptance tests, and a fleet of processes under a prefix of its own for each."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scripts.stack import StackState, start_stack, stop_stack
-from tests.acceptance.client import Client
 from tests.acceptance.fleet import Fleet
+from tests.harness import stack
+
+__all__ = ["stack"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,14 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.acceptance)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(300))
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
-    """Kafka, Redis and Weaviate on free ports, for this session; nobody restarts these."""
-    directory = tmp_path_factory.mktemp("acceptance-stack")
-    yield start_stack(directory, ephemeral=True)
-    stop_stack(directory)
 
 
 @pytest.fixture
@@ -49,10 +43,3 @@ def own_fleet(own_stack: StackState, tmp_path: Path) -> Iterator[Fleet]:
     fleet = Fleet(own_stack, tmp_path)
     yield fleet
     fleet.end()
-
-
-@pytest.fixture
-async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
-    """A client without masters yet; the test names them."""
-    async with Client((), "") as client:
-        yield client

@@ -1,19 +1,15 @@
 """What lies in Kafka and Weaviate, read beside the service."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 import weaviate
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from weaviate.config import AdditionalConfig, Timeout
 
 from scripts.stack import StackState
 from stores.weaviate_schema import class_name
-
-Record = Any
+from tests.harness import Log
 
 
 def stored_items(stack: StackState, collection: str) -> Counter[tuple[str, str]]:
@@ -32,7 +28,9 @@ def stored_items(stack: StackState, collection: str) -> Counter[tuple[str, str]]
     with client:
         objects = client.collections.use(class_name(collection)).with_tenant("default")
         found = objects.iterator(return_properties=["task", "item"], cache_size=1000)
-        return Counter((str(each.properties["task"]), str(each.properties["item"])) for each in found)
+        return Counter(
+            (str(each.properties["task"]), str(each.properties["item"])) for each in found
+        )
 
 
 def assert_stored_once(stack: StackState, collection: str, tasks: Mapping[str, int]) -> None:
@@ -47,34 +45,14 @@ def assert_stored_once(stack: StackState, collection: str, tasks: Mapping[str, i
     assert sum(found.values()) == sum(tasks.values())
 
 
-async def records(stack: StackState, topic: str) -> list[Record]:
-    """Every committed record that lies in a topic now."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=stack.settings["kafka.bootstrap_servers"],
-        group_id=None,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-    )
-    await consumer.start()
-    try:
-        await consumer._client.force_metadata_update()
-        numbers = consumer.partitions_for_topic(topic) or set()
-        places = [TopicPartition(topic, number) for number in numbers]
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        ends = await consumer.end_offsets(places)
-        found: list[Record] = []
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            for chunk in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
-                found += chunk
-            await asyncio.sleep(0)
-        return found
-    finally:
-        await consumer.stop()
+class Changelog(Log):
+    """The changelog of the table `tasks`, which is named as Faust names it."""
+
+    def topic(self, name: str) -> str:
+        return f"{self.prefix}-master-{name}-changelog"
 
 
 async def announced(stack: StackState, prefix: str) -> Counter[str]:
     """How often each task was announced on the public results topic."""
-    found = await records(stack, f"{prefix}.results")
+    found = await Log(stack, prefix).records("results")
     return Counter(str(orjson.loads(record.value)["task_id"]) for record in found)

@@ -1,55 +1,34 @@
-"""Whole processes of the service, started, killed and asked as an operator and a client would."""
+"""Whole processes of the service beside each other.
+
+`tests.harness.Service` waits for its process; these let readers go on meanwhile, and run other
+commands than the plain worker.
+"""
 
 import asyncio
-import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
-from uuid import uuid4
+from typing import Self
 
 import aiohttp
 import psutil
 
 from scripts.stack import StackState
+from tests.harness import PATIENCE_S, Service, free_port, fresh_collection, fresh_prefix, until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+#: What the issue names: `faust -A faust_app worker -l info`.
 FAUST = [str(Path(sys.executable).with_name("faust")), "-A", "faust_app", "worker", "-l", "info"]
-#: The longest a whole step may take here, on a machine that others use too. Not what is measured.
-PATIENCE_S = 90.0
 #: What SIGTERM promises (issue: "SIGTERM drains and exits within 25 s").
 DRAIN_S = 25.0
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def until(
-    what: str, check: Callable[[], Any], *, limit_s: float = PATIENCE_S, every_s: float = 0.05
-) -> Any:
-    """Wait until `check` (plain or async) gives something true, and return it."""
-    deadline = time.monotonic() + limit_s
-    while True:
-        found = check()
-        if asyncio.iscoroutine(found):
-            found = await found
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}"
-        await asyncio.sleep(every_s)
 
 
 @dataclass
@@ -104,20 +83,24 @@ class Process:
 
     async def ready(self, limit_s: float = PATIENCE_S) -> Self:
         """Wait until `/readyz` says so; a process that ends meanwhile fails the test at once."""
-
-        async def asked() -> bool:
-            assert self.alive, f"{self.name} ended: {self.told()[-3000:]}"
-            try:
-                async with (
-                    aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(3)) as http,
-                    http.get(f"{self.url}/readyz") as answer,
-                ):
-                    return answer.status == 200
-            except (aiohttp.ClientError, TimeoutError):
-                return False
-
-        await until(f"{self.name} is ready", asked, limit_s=limit_s, every_s=0.1)
+        await until(f"{self.name} is ready", self.is_ready, limit_s=limit_s)
         return self
+
+    async def is_ready(self) -> bool:
+        """Ask `/readyz` once."""
+        assert self.alive, f"{self.name} ended: {self.told()[-3000:]}"
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(3)) as http,
+                http.get(f"{self.url}/readyz") as answer,
+            ):
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return not self.alive
 
     def kill(self) -> None:
         """SIGKILL: what a power cut does."""
@@ -130,11 +113,8 @@ class Process:
         assert self.popen is not None
         began = time.monotonic()
         self.popen.send_signal(signal.SIGTERM)
-        popen = self.popen
-        await until(
-            f"{self.name} drains and exits", lambda: popen.poll() is not None, limit_s=limit_s
-        )
-        return popen.returncode, time.monotonic() - began
+        await until(f"{self.name} drains and exits", self.has_ended, limit_s=limit_s)
+        return self.popen.returncode, time.monotonic() - began
 
     def end(self) -> None:
         """End it whatever state it is in, and whatever it started."""
@@ -161,43 +141,25 @@ class Fleet:
     def __init__(self, stack: StackState, folder: Path, **settings: str) -> None:
         self.stack = stack
         self.folder = folder
-        self.prefix = f"acc-{uuid4().hex[:8]}"
-        self.collection = f"Acc{uuid4().hex[:12]}"
+        self.prefix = fresh_prefix()
+        self.collection = fresh_collection()
         self.processes: list[Process] = []
         self._settings = settings
 
-    def environment(self, role: str | None, port: int, **settings: str) -> dict[str, str]:
-        """The environment of one process: this stack, this prefix, the hashing model."""
-        ours = {name: value for name, value in os.environ.items() if "VECTORIZE" not in name}
-        ours |= {
-            "PYTHONUNBUFFERED": "1",
-            "VECTORIZE_STACK_DIR": str(self.stack.directory),
-            "VECTORIZE_MASTER_HOST": "127.0.0.1",
+    def environment(
+        self, role: str | None, port: int, settings: Mapping[str, str]
+    ) -> dict[str, str]:
+        """The harness's environment of one process, with a model of small vectors."""
+        plain = Service(self.stack, self.folder, prefix=self.prefix, role=role or "all")
+        ours = {
+            **plain.env,
             "VECTORIZE_MASTER_PORT": str(port),
             "VECTORIZE_MASTER_SERVICE_WORKER_PORT": str(port),
-            "VECTORIZE_MASTER_SERVICE_DATA_DIR": str(self.folder / "data"),
-            "VECTORIZE_MASTER_SERVICE_LOG_FORMAT": "json",
-            "VECTORIZE_MASTER_MONITORING_PROMETHEUS_PORT": "0",
-            "VECTORIZE_MASTER_MONITORING_HEARTBEAT_INTERVAL_S": "0.5",
-            "VECTORIZE_MASTER_KAFKA_BOOTSTRAP_SERVERS": self.stack.settings[
-                "kafka.bootstrap_servers"
-            ],
-            "VECTORIZE_MASTER_REDIS_URL": self.stack.settings.get("database.redis_url", ""),
-            "VECTORIZE_MASTER_WEAVIATE_URL": self.stack.settings["database.weaviate_url"],
-            "VECTORIZE_MASTER_DATABASE_WEAVIATE_GRPC_URL": self.stack.settings[
-                "database.weaviate_grpc_url"
-            ],
-            "VECTORIZE_MASTER_KAFKA_TOPIC_PREFIX": self.prefix,
-            "VECTORIZE_MASTER_KAFKA_PARTITIONS": "4",
-            "VECTORIZE_MASTER_KAFKA_UNIT_PARTITIONS": "4",
-            # A killed member is missed sooner; the broker's own floor is far below.
-            "VECTORIZE_MASTER_KAFKA_SESSION_TIMEOUT_S": "6",
-            "VECTORIZE_MASTER_KAFKA_HEARTBEAT_INTERVAL_S": "1.5",
-            "VECTORIZE_MASTER_TASK_MODELS_FILE": "tests/models.yaml",
+            "VECTORIZE_MASTER_SERVICE_ADVERTISED_URL": f"http://127.0.0.1:{port}",
             "VECTORIZE_MASTER_TASK_DEFAULT_MODEL": "test/hashing-64",
         }
-        if role is not None:
-            ours["VECTORIZE_ROLE"] = role
+        if role is None:
+            del ours["VECTORIZE_ROLE"]
         return {**ours, **self._settings, **settings}
 
     def add(
@@ -208,7 +170,7 @@ class Fleet:
         name = f"{role or 'default'}-{len(self.processes)}"
         process = Process(
             name=name,
-            env=self.environment(role, port, **settings),
+            env=self.environment(role, port, settings),
             log=self.folder / f"{name}.log",
             port=port,
             command=list(command or FAUST),
@@ -217,8 +179,14 @@ class Fleet:
         return process.start()
 
     async def all_ready(self) -> None:
-        """Wait until every process that runs is ready."""
-        await asyncio.gather(*(each.ready() for each in self.processes if each.alive))
+        """Wait until all that run are ready, all at once: each that joins sets others back."""
+
+        async def are_ready() -> bool:
+            return all([await each.is_ready() for each in self.processes if each.alive])
+
+        await until("all are ready", are_ready)
+        await asyncio.sleep(0.5)
+        await until("all are still ready", are_ready)
 
     def end(self) -> None:
         """End everything that still runs."""

@@ -8,9 +8,10 @@ import aiohttp
 from scripts.stack import StackState
 from tests.acceptance.client import Client, texts_of
 from tests.acceptance.evidence import announced, assert_stored_once
-from tests.acceptance.fleet import Fleet, until
+from tests.acceptance.fleet import Fleet
+from tests.harness import until
 
-TASKS, AT_ONCE, VISITS = 2000, 50, 4
+TASKS, AT_ONCE, VISITS = 2000, 100, 4
 
 
 async def test_each_of_2000_tasks_completes_while_a_second_master_joins_and_leaves(

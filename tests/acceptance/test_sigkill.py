@@ -13,6 +13,7 @@ from scripts.stack import StackState
 from tests.acceptance.client import Client, texts_of, watching
 from tests.acceptance.evidence import announced, assert_stored_once
 from tests.acceptance.fleet import CHECKOUT, Fleet
+from tests.harness import fresh_collection
 
 TASKS, ITEMS = 24, 150
 
@@ -34,7 +35,7 @@ async def test_a_process_killed_in_mid_batch_loses_and_repeats_nothing(
     await fleet.all_ready()
     masters = fleet.processes[:2]
     killed = next(each for each in fleet.processes if each.name.startswith(victim))
-    async with Client(masters, f"Acc{uuid4().hex[:12]}") as client:
+    async with Client(masters, fresh_collection()) as client:
         texts = [texts_of(f"{victim}-{number}", ITEMS) for number in range(TASKS)]
         ids = await _submit_half(client, texts[: TASKS // 2])
         async with watching(client):

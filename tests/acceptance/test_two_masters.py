@@ -11,23 +11,24 @@ from scripts.stack import StackState
 from tests.acceptance.client import Answer, Client, texts_of
 from tests.acceptance.evidence import assert_stored_once
 from tests.acceptance.fleet import Fleet, Process
+from tests.harness import fresh_collection
 
 
 @pytest.fixture(scope="module")
-def pair(
-    stack: StackState, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Process, ...]]:
+def pair(stack: StackState, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Two masters, an embed worker and a store worker, for all tests of this page."""
     fleet = Fleet(stack, tmp_path_factory.mktemp("pair"))
-    yield tuple(fleet.add(role) for role in ("master", "master", "embed", "store"))
+    for role in ("master", "master", "embed", "store"):
+        fleet.add(role)
+    yield fleet
     fleet.end()
 
 
 @pytest.fixture
-async def client(pair: tuple[Process, ...]) -> AsyncIterator[Client]:
+async def client(pair: Fleet) -> AsyncIterator[Client]:
     """A client of both masters, with a collection of its own."""
-    await asyncio.gather(*(process.ready() for process in pair))
-    async with Client(pair[:2], f"Acc{uuid4().hex[:12]}") as client:
+    await pair.all_ready()
+    async with Client(pair.processes[:2], fresh_collection()) as client:
         yield client
 
 
@@ -58,18 +59,20 @@ async def test_both_masters_list_all_tasks_newest_first(client: Client) -> None:
 
 
 async def test_a_task_is_cancelled_through_the_master_that_did_not_take_it(
-    client: Client, pair: tuple[Process, ...], stack: StackState
+    client: Client, pair: Fleet, stack: StackState
 ) -> None:
     done = await client.submit(texts_of("done before", 3))
     await client.all_completed()
     for master in client.masters:
         late = await client.ask("DELETE", f"/tasks/{done}", at=master)
         assert (late.status, late.body["state"]) == (409, "completed"), late
-    await pair[2].terminate()  # without its embed worker nothing finishes before it is cancelled
+    await pair.processes[
+        2
+    ].terminate()  # without its embed worker nothing finishes before it is cancelled
     try:
         await _cancel_across(client)
     finally:
-        await pair[2].start().ready()
+        await pair.processes[2].start().ready()
     client.tasks = {done: 3}
     await client.submit(texts_of("after the cancelled", 10))
     await client.all_completed()

@@ -33,13 +33,13 @@ class Log:
 
     async def produce(
         self,
-        values: Sequence[bytes | object],
+        values: Sequence[object],
         *,
         topic: str = "tasks",
         key: bytes | None = None,
         partition: int | None = None,
     ) -> list[Any]:
-        """Produce records (what is no bytes as JSON) in their order; return their places."""
+        """Produce records (what is no bytes goes as JSON, None as a tombstone) in their order; return their places."""
         async with producer(self.servers) as sending:
             return [
                 await sending.send_and_wait(
@@ -80,16 +80,18 @@ class Log:
         return await until(f"{count} records in {topic}", look, limit_s=PATIENCE_S)
 
 
-def written(value: bytes | object) -> bytes:
-    """The value as it goes onto the wire."""
-    return value if isinstance(value, bytes) else orjson.dumps(value)
+def written(value: object) -> bytes | None:
+    """The value as it goes onto the wire; None is a tombstone."""
+    return value if value is None or isinstance(value, bytes) else orjson.dumps(value)
 
 
 @asynccontextmanager
-async def producer(servers: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
+async def producer(
+    servers: str, *, largest: int = LARGEST_BYTES, **options: Any
+) -> AsyncIterator[AIOKafkaProducer]:
     """A plain producer, closed at the end."""
     sending = AIOKafkaProducer(
-        bootstrap_servers=servers, acks="all", max_request_size=LARGEST_BYTES, **options
+        bootstrap_servers=servers, acks="all", max_request_size=largest, **options
     )
     await sending.start()
     try:

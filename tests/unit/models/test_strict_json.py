@@ -106,4 +106,4 @@ def test_a_bomb_is_answered_within_a_moment(bomb: bytes) -> None:
     begun = time.process_time()
     with contextlib.suppress(InvalidRequest):
         load_strict(bomb, max_depth=DEPTH)
-    assert time.process_time() - begun < 1.0
+    assert time.process_time() - begun < 1.5

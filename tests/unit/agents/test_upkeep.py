@@ -1,0 +1,208 @@
+"""Upkeep: deadlines, retention, sweeps and the sending again of what was lost, each by an event."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from agents.upkeep import MOST_RESENDS, Upkeep, UpkeepOptions
+from models.errors import VectorStoreUnavailable
+from models.events import Swept
+from models.rows import TaskRow
+from models.splitting import TaskLimits
+from models.states import Lane, TaskState
+from models.tasks import TaskRequest
+from models.units import SourcePlace
+from models.vectors import Space
+from stores.memory import MemoryStore
+from streams.codec import decode_unit
+from tests.unit.agents.fakes import Tables, events_of, kinds_of, topics_of
+from tests.unit.models.making import (
+    DEADLINE_MS,
+    NOW_MS,
+    SOURCE,
+    TASK,
+    final_row,
+    request,
+    row,
+)
+from tests.unit.streams.fakes import NAMES, FakeClock, FakeProducer, tools
+
+HOUR_MS = 3_600_000
+LIMITS = TaskLimits(unit_items=2)
+
+
+class Sweeper(MemoryStore):
+    """Writes down what it is to remove."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.removed: list[tuple[Space, str]] = []
+        self.down = False
+
+    async def delete_task(self, space: Space, task_id: str) -> int:
+        if self.down:
+            raise VectorStoreUnavailable
+        self.removed.append((space, task_id))
+        return 1
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.tables = Tables()
+        self.producer = FakeProducer()
+        self.clock = FakeClock()
+        self.sweeper = Sweeper()
+        self.idle = True
+        self.sources: dict[SourcePlace, TaskRequest] = {
+            SOURCE: request(["a", "", "b", "c", "d"], metadata={"k": 1})
+        }
+        self.upkeep = Upkeep(
+            tools(self.producer, self.clock),
+            rows=self.tables.rows,
+            writer=self.sweeper,
+            source=self._source,
+            pipeline_idle=self._idle,
+            options=UpkeepOptions(limits=LIMITS, retention_hours=1, stalled_after_s=10),
+        )
+
+    async def _source(self, place: SourcePlace) -> TaskRequest | None:
+        return self.sources.get(place)
+
+    async def _idle(self) -> bool:
+        return self.idle
+
+    async def look(self, *rows: TaskRow, later_ms: int = 0) -> list[str]:
+        await self.tables.hold(*rows)
+        self.clock.at_ms = NOW_MS + later_ms
+        await self.upkeep.look()
+        return kinds_of(self.producer)
+
+    @property
+    def resent(self) -> list[int]:
+        sent = [each for each in self.producer.sent if ".units." in each.topic]
+        return [decode_unit(each.value).number for each in sent]
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+@pytest.mark.parametrize("state", [TaskState.PENDING, TaskState.PROCESSING])
+async def test_a_deadline_passed_is_told_and_not_a_moment_early(
+    bench: Bench, state: TaskState
+) -> None:
+    due = row(state=state, deadline_ms=DEADLINE_MS, last_event_ms=DEADLINE_MS)
+    assert await bench.look(due, later_ms=DEADLINE_MS - NOW_MS - 1) == []
+    assert await bench.look(due, later_ms=DEADLINE_MS - NOW_MS) == ["deadline_passed"]
+    assert (bench.producer.sent[0].key, bench.producer.partitions) == (TASK.encode(), [0])
+
+
+async def test_a_finished_task_and_one_without_deadline_never_expire(bench: Bench) -> None:
+    rows = [row(task_id="a"), final_row(task_id="b", deadline_ms=NOW_MS - 1)]
+    assert await bench.look(*rows) == []
+
+
+async def test_a_final_task_is_purged_after_its_retention_only(bench: Bench) -> None:
+    finished = final_row(submitted_ms=NOW_MS - 2 * HOUR_MS, finished_ms=NOW_MS - HOUR_MS)
+    assert await bench.look(finished) == []
+    assert await bench.look(finished, later_ms=1) == ["retention_passed"]
+
+
+async def test_an_unfinished_task_is_kept_however_old(bench: Bench) -> None:
+    bench.idle = False
+    old = row(submitted_ms=NOW_MS - 99 * HOUR_MS, last_event_ms=NOW_MS - 99 * HOUR_MS)
+    assert await bench.look(old) == []
+
+
+async def test_a_due_sweep_removes_the_tasks_vectors_and_then_says_so(bench: Bench) -> None:
+    cancelled = final_row(TaskState.CANCELLED, sweeps_due_ms=[NOW_MS, NOW_MS + 500], tenant="acme")
+    assert await bench.look(cancelled, later_ms=-1) == []
+    assert await bench.look(cancelled) == ["swept"]
+    assert bench.sweeper.removed == [
+        (Space(tenant="acme", collection="Tiny", fingerprint="f1"), TASK)
+    ]
+    (event,) = events_of(bench.producer)
+    assert isinstance(event, Swept)
+    assert event.due_ms == NOW_MS
+
+
+async def test_a_sweep_that_failed_is_not_noted(bench: Bench) -> None:
+    bench.sweeper.down = True
+    with suppress(VectorStoreUnavailable):
+        await bench.look(final_row(TaskState.CANCELLED, sweeps_due_ms=[NOW_MS]))
+    assert bench.producer.sent == []
+
+
+@pytest.mark.xfail(reason="an outage of the store ends the round before units are sent again")
+async def test_an_outage_of_the_store_holds_up_nothing_but_sweeps(bench: Bench) -> None:
+    bench.sweeper.down = True
+    rows = [final_row(TaskState.CANCELLED, task_id="b", sweeps_due_ms=[NOW_MS]), stalled()]
+    with suppress(VectorStoreUnavailable):
+        await bench.look(*rows)
+    assert kinds_of(bench.producer) == ["units_resent"]
+
+
+def stalled(**changes: Any) -> TaskRow:
+    facts = {"last_event_ms": NOW_MS - 10_001, "total_items": 5, "metadata": {"k": 1}}
+    return row(**facts | changes)
+
+
+async def test_a_stalled_tasks_missing_units_are_sent_again_as_they_were(bench: Bench) -> None:
+    await bench.look(stalled(state=TaskState.PROCESSING, done_units=0b01, lane=Lane.HIGH))
+    assert topics_of(bench.producer.sent) == [NAMES.events, NAMES.units(Lane.HIGH)]
+    assert kinds_of(bench.producer) == ["units_resent"]
+    again = decode_unit(bench.producer.sent[1].value)
+    assert again.number == 1
+    assert [(item.index, item.text) for item in again.items] == [(3, "c"), (4, "d")]
+    assert (again.source, again.metadata) == (SOURCE, {"k": 1})
+    assert bench.producer.sent[1].key == b"task-a/1"
+
+
+async def test_a_task_never_started_is_sent_again_whole(bench: Bench) -> None:
+    await bench.look(stalled())
+    assert bench.resent == [0, 1]
+
+
+async def test_a_task_that_waits_in_a_queue_is_not_stalled(bench: Bench) -> None:
+    bench.idle = False
+    assert await bench.look(stalled()) == []
+    assert bench.producer.sent == []
+
+
+async def test_a_task_that_moved_lately_is_not_stalled(bench: Bench) -> None:
+    await bench.look(stalled(last_event_ms=NOW_MS - 10_000))
+    assert bench.producer.sent == []
+
+
+async def test_a_final_task_is_not_sent_again(bench: Bench) -> None:
+    await bench.look(final_row(last_event_ms=NOW_MS - 10_001))
+    assert bench.producer.sent == []
+
+
+async def test_a_task_is_not_sent_again_for_ever(bench: Bench) -> None:
+    await bench.look(stalled(resent=MOST_RESENDS))
+    assert bench.producer.sent == []
+
+
+async def test_a_task_whose_source_is_gone_is_left_alone(bench: Bench) -> None:
+    bench.sources.clear()
+    await bench.look(stalled())
+    assert bench.producer.sent == []
+
+
+@pytest.mark.xfail(reason="units are cut anew by today's limits, whatever the row's units were")
+async def test_units_are_never_sent_under_numbers_that_meant_other_items(bench: Bench) -> None:
+    """The row was cut into one unit of four (another task.unit_items); today it makes two."""
+    await bench.look(stalled(total_units=1))
+    sent = [each for each in bench.producer.sent if ".units." in each.topic]
+    items = {decode_unit(each.value).number: decode_unit(each.value).items for each in sent}
+    assert [item.index for item in items.get(0, [])] in ([], [0, 2, 3, 4])
+
+
+async def test_partitions_not_loaded_yet_are_left_alone(bench: Bench) -> None:
+    await bench.tables.hold(stalled())
+    bench.tables.rows.drop_indexes()
+    await bench.upkeep.look()
+    assert bench.producer.sent == []
