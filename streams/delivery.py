@@ -195,7 +195,7 @@ class Delivery:
                 await asyncio.sleep(1.0)
                 continue
             for record in span.records:
-                log.warning("skipped_record_delivered", stage=self.stage.name, record=str(record))
+                log.info("fetched_beside_faust", stage=self.stage.name, record=str(record))
                 figures.HOLES_DELIVERED.labels(self.stage.name).inc()
                 ledger.pass_to(record.offset)
                 await self._start(record, ledger, generation)

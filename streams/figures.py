@@ -7,7 +7,9 @@ _STAGES = ("intake", "track", "embed", "store")
 DELIVERED = Counter("vectorize_records_delivered", "Records handed to a stage.", ["stage"])
 REPEATED = Counter("vectorize_records_repeated", "Records Faust brought a second time.", ["stage"])
 HOLES_DELIVERED = Counter(
-    "vectorize_holes_delivered", "Records Faust skipped and the delivery layer fetched.", ["stage"]
+    "vectorize_holes_delivered",
+    "Records the delivery layer fetched itself: Faust skipped them, or was slower.",
+    ["stage"],
 )
 HOLES_PASSED = Counter(
     "vectorize_holes_passed", "Offsets shown to hold no record (transaction markers).", ["stage"]

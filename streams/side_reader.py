@@ -8,7 +8,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from streams.records import Place, Record
 
-POLL_MS = 500
+#: How long the broker may hold a fetch.
+FETCH_WAIT_MS = 500
+#: How long one look for fetched records waits. aiokafka is silent about a fetch that held markers
+#: and aborted records only: short looks see that the position moved.
+LOOK_MS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class SideReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            fetch_max_wait_ms=POLL_MS,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
         )
         await consumer.start()
         return consumer
@@ -98,7 +102,7 @@ class SideReader:
         read_to, end = stretch
         deadline = asyncio.get_running_loop().time() + timeout_s
         while read_to < end and asyncio.get_running_loop().time() < deadline:
-            fetched = await consumer.getmany(partition, timeout_ms=POLL_MS)
+            fetched = await consumer.getmany(partition, timeout_ms=LOOK_MS)
             records += [as_record(found) for found in fetched.get(partition, [])]
             read_to = int(await consumer.position(partition))
         return Span([record for record in records if record.offset < end], min(read_to, end))

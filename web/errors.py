@@ -118,7 +118,12 @@ def problem_of(error: VectorizeError, *, instance: str, request_id: str) -> Prob
 def problem_answer(request: web.Request, error: VectorizeError, **extra: object) -> web.Response:
     """Answer `request` with the problem document of `error`; `extra` members are added."""
     document = problem_of(error, instance=request.path, request_id=request_id_of(request))
-    return _answer({**document, **extra}, _headers(error))
+    answer = _answer({**document, **extra}, _headers(error))
+    if not request.content.is_eof():
+        # aiohttp closes the connection under a body that was not read: say so, or the client's
+        # next request on it meets a reset.
+        answer.force_close()
+    return answer
 
 
 def request_id_of(request: web.Request) -> str:

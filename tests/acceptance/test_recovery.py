@@ -25,7 +25,7 @@ from tests.harness.kafka import producer
 AT_ONCE = 2000
 SOURCE = SourcePlace(partition=0, offset=0)
 #: A line of the tables that Faust logs at a recovery: `| topic | partition | offset |`.
-_OFFSET = re.compile(r"\|\s+(\d+) \|\s+(-?\d+) \|")
+_OFFSET = re.compile(r"\|\s+(\d+)\s+\|\s+(-?\d+)\s+\|")
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,5 @@ def _records_read_again(master: Process) -> int:
         sum(int(offset) for _, offset in _OFFSET.findall(_logged(master, words)["event"]))
         for words in ("Highwater for active", "active offsets at start")
     )
+    assert ends > 0, "there was nothing to recover"
     return ends - starts

@@ -1,5 +1,6 @@
 """A small HTTP client: status, headers and parsed body of one answer, and no opinion."""
 
+import io
 import json as standard_json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,9 +64,10 @@ class Client:
         assert self._http is not None
         data = raw if body is None else standard_json.dumps(body).encode()
         sent = {"Content-Type": "application/json"} if data is not None else {}
+        payload = None if data is None else io.BytesIO(data)  # aiohttp warns of large bytes
         url = path if "://" in path else (at or self.url) + path
         async with self._http.request(
-            method, url, data=data, headers={**sent, **(headers or {})}
+            method, url, data=payload, headers={**sent, **(headers or {})}
         ) as answer:
             text = (await answer.read()).decode(errors="replace")
             parsed = standard_json.loads(text) if "json" in answer.content_type else None

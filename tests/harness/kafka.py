@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from scripts.stack import StackState, tools
+from scripts.stack import StackState
 from scripts.stack.progress import say_nothing
 from scripts.stack.recipe import clean_environment
+from tests.docs.console import console_tools
 from tests.harness.waiting import PATIENCE_S, until
 
 LARGEST_BYTES = 10 * 1024 * 1024
@@ -122,25 +123,11 @@ def headers_of(record: Record) -> dict[str, str]:
 
 async def console_produce(stack: StackState, topic: str, lines: str, folder: Path) -> None:
     """Pipe `lines` into Kafka's own console producer: no key, one record a line."""
-    logging = folder / "log4j2-console-producer.xml"
-    logging.write_text('<Configuration status="ERROR"><Loggers><Root level="OFF"/></Loggers></Configuration>')
-    command = [
-        tools.java(),
-        "-Xmx128m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        f"-Dlog4j2.configurationFile={logging}",
-        "-cp",
-        f"{tools.kafka_jars(say_nothing)}/*",
-        "org.apache.kafka.tools.ConsoleProducer",
-        "--bootstrap-server",
-        stack.settings["kafka.bootstrap_servers"],
-        "--topic",
-        topic,
-    ]
+    tools = await asyncio.to_thread(console_tools, folder, say_nothing)
+    servers = stack.settings["kafka.bootstrap_servers"]
     done = await asyncio.to_thread(
         subprocess.run,
-        command,
+        [tools / "kafka-console-producer.sh", "--bootstrap-server", servers, "--topic", topic],
         input=lines.encode(),
         env=clean_environment(),
         capture_output=True,

@@ -1,0 +1,49 @@
+"""How much is measured: the default form and the quick one."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The size of every measurement."""
+
+    form: str
+    rounds: int
+    """Rounds a figure; a warm-up before them is dropped."""
+    budget_s: float
+    """No section begins after this much time."""
+    submit_s: float
+    """How long each round of submits lasts."""
+    pipeline_tasks: int
+    """Tasks of `TASK_TEXTS` texts in each round through the pipeline."""
+    waits: int
+    """Requests of each round with `?wait=`, one at a time."""
+    encoded_texts: int
+    """Texts of each round with the real model."""
+    quiet_s: float
+    """How long a master at rest is watched."""
+
+
+TASK_TEXTS = 640
+CONNECTIONS = 64
+
+DEFAULT = Plan(
+    form="default",
+    rounds=3,
+    budget_s=330,
+    submit_s=4.0,
+    pipeline_tasks=32,
+    waits=200,
+    encoded_texts=640,
+    quiet_s=3.0,
+)
+QUICK = Plan(
+    form="quick",
+    rounds=3,
+    budget_s=110,
+    submit_s=1.5,
+    pipeline_tasks=8,
+    waits=50,
+    encoded_texts=128,
+    quiet_s=1.5,
+)
