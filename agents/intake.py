@@ -98,7 +98,9 @@ class Intake:
 
     async def _take(self, record: Record) -> None:
         if record.timestamp_ms < self._clock.now_ms() - self._options.retention_hours * HOUR_MS:
-            await self._bury(record, "too_old", "older than the task retention", 1)
+            # By the broker's clock. It was a task once, and is purged by now: no dead letter.
+            figures.SOURCES_TOO_OLD.inc()
+            log.warning("source_too_old", source=str(record))
             return
         try:
             found = read_task(
@@ -125,7 +127,7 @@ class Intake:
 
     async def _send_home(self, record: Record, found: Found, key: bytes) -> None:
         """Produce a record that lies under the wrong key again under the right one."""
-        submitted_ms = found.request.submitted_ms or record.timestamp_ms
+        submitted_ms = self._submitted_ms(found.request, record)
         named = {"task_id": found.task_id, "submitted_ms": submitted_ms}
         value = found.request.model_copy(update=named).model_dump_json(exclude_defaults=True)
         await self._producer.send(self._names.tasks, key, value.encode())
@@ -155,11 +157,15 @@ class Intake:
         finally:
             answer.cancel()
 
+    def _submitted_ms(self, request: TaskRequest, record: Record) -> int:
+        """When the task was submitted, which is never later than now."""
+        return min(request.submitted_ms or record.timestamp_ms, self._clock.now_ms())
+
     def _accepted(
         self, record: Record, found: Found, model: Model, *, refused: list[ItemFailure], units: int
     ) -> Accepted:
         request = found.request
-        submitted_ms = request.submitted_ms or record.timestamp_ms
+        submitted_ms = self._submitted_ms(request, record)
         return Accepted(
             tenant=request.tenant,
             traceparent=request.traceparent,
@@ -176,6 +182,7 @@ class Intake:
             deadline_ms=_deadline_ms(request, submitted_ms),
             total_items=len(request.texts),
             total_units=units,
+            cut=self._options.limits.cut,
             rejected=refused,
             own_ids=request.item_ids is not None,
             metadata=request.metadata,

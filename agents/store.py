@@ -10,7 +10,14 @@ from models.errors import UnknownModel
 from models.events import UnitDone
 from models.ids import item_identity, item_key, object_id
 from models.states import ItemErrorCode
-from models.units import EncodedUnit, ItemFailure, ItemOutcome, Unit, UnitItem
+from models.units import (
+    EncodedUnit,
+    ItemFailure,
+    ItemOutcome,
+    SourcePlace,
+    Unit,
+    UnitItem,
+)
 from models.vectors import Passport, StoredItem, Vector
 from stores.vector_store import VectorWriter
 from streams import figures
@@ -51,12 +58,14 @@ class Store:
     async def begin(self, record: Record) -> Awaitable[None]:
         """Take a unit's vectors; units are written beside each other."""
         header, vectors = decode_vectors(record.value)
+        _source_of(header.unit)
         return self._store(header, vectors)
 
     async def poison(self, record: Record, error: Exception, attempts: int) -> None:
         """Fail a unit that cannot be stored; bury a record that is none."""
         try:
             header, _ = decode_vectors(record.value)
+            _source_of(header.unit)
         except BadRecord as bad:
             await self._dead_letters.bury(
                 record, stage="store", reason=bad.reason, detail=bad.detail, attempts=attempts
@@ -103,15 +112,13 @@ class Store:
         store_ms: int,
     ) -> None:
         unit = header.unit
-        if unit.source is None:
-            raise BadRecord("bad_frame", "vectors of a waiting caller do not go to the store")
         event = UnitDone(
             task_id=unit.task_id,
             tenant=unit.tenant,
             traceparent=unit.traceparent,
             at_ms=self._clock.now_ms(),
             unit=unit.number,
-            source=unit.source,
+            source=_source_of(unit),
             stored=len(stored),
             failures=[*header.failures, *refused],
             tokens=sum(outcome.tokens for outcome in stored),
@@ -122,6 +129,12 @@ class Store:
             store_ms=store_ms,
         )
         await self._producer.send(self._names.events, unit.task_id.encode(), encode(event))
+
+
+def _source_of(unit: Unit) -> SourcePlace:
+    if unit.source is None:
+        raise BadRecord("bad_frame", "vectors of a waiting caller do not go to the store")
+    return unit.source
 
 
 def _stored_item(unit: Unit, item: UnitItem, passport: Passport, vector: Vector) -> StoredItem:

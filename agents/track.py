@@ -8,6 +8,7 @@ the event repeats what may not have happened.
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -62,8 +63,12 @@ class VerdictDesk:
         future = self._waiting.get(place)
         if future is None or future.done():
             future = self._waiting[place] = asyncio.get_running_loop().create_future()
-            future.add_done_callback(lambda _: self._waiting.pop(place, None))
+            future.add_done_callback(partial(self._forget, place))
         return future
+
+    def _forget(self, place: tuple[str, SourcePlace], ended: "asyncio.Future[Verdict]") -> None:
+        if self._waiting.get(place) is ended:
+            del self._waiting[place]
 
     def answer(self, task_id: str, source: SourcePlace, verdict: Verdict) -> None:
         """Tell whoever waits."""
@@ -131,7 +136,11 @@ class Track:
         if folded.error_unit is not None:
             writes.append(
                 await self._rows.put_errors(
-                    partition, event.task_id, folded.error_unit, folded.errors
+                    partition,
+                    event.task_id,
+                    folded.error_unit,
+                    failures=folded.errors,
+                    again=not folded.changed,
                 )
             )
         return writes

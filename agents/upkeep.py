@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from models.bitmap import contains
+from models.errors import Unavailable
 from models.events import DeadlinePassed, Event, RetentionPassed, Swept, UnitsResent
 from models.rows import TaskRow
 from models.splitting import TaskLimits, refused_items, split
@@ -85,15 +86,21 @@ class Upkeep:
             oldest = now_ms - self._options.retention_hours * HOUR_MS
             for entry in index.finished_before(oldest, PURGED_A_ROUND):
                 await self._send(RetentionPassed(task_id=entry.task_id, at_ms=now_ms), partition)
-            for entry in index.to_sweep(now_ms):
-                await self._sweep(partition, entry)
             await self._resend_stalled(partition, list(index.unfinished()), now_ms)
+            await self._sweep_all(partition, index.to_sweep(now_ms))
         figures.ROWS.set(known)
 
     async def _send(self, event: Event, partition: int) -> None:
         await self._producer.send(
             self._names.events, event.task_id.encode(), encode(event), partition=partition
         )
+
+    async def _sweep_all(self, partition: int, due: list[Entry]) -> None:
+        try:
+            for entry in due:
+                await self._sweep(partition, entry)
+        except Unavailable as error:
+            log.warning("sweep_waits", partition=partition, reason=str(error))
 
     async def _sweep(self, partition: int, entry: Entry) -> None:
         """Remove the vectors of a cancelled or expired task, then note it."""
@@ -122,8 +129,13 @@ class Upkeep:
         if request is None:
             log.error("source_gone", task_id=row.task_id, source=row.source)
             return
-        limits = self._options.limits
+        limits = self._options.limits.cut_as(row.cut)
         units = split(request, refused_items(request, limits), limits)
+        if len(units) != row.total_units:
+            log.error(
+                "units_do_not_match", task_id=row.task_id, now=len(units), then=row.total_units
+            )
+            return
         missing = [n for n in range(len(units)) if not contains(row.done_units, n)]
         log.warning("units_resent", task_id=row.task_id, units=len(missing))
         await self._send(UnitsResent(task_id=row.task_id, at_ms=self._clock.now_ms()), partition)

@@ -12,6 +12,8 @@ FULL_MACHINE = 0.92
 #: Load that other programs put on the machine, in cores, above which a figure is doubtful.
 FOREIGN_LOAD = 0.3
 OTHERS = "other programs"
+#: A smaller share of a core is not worth a word.
+WORTH_TELLING = 0.01
 
 
 class Round(BaseModel):
@@ -123,4 +125,4 @@ def ratios(above: Series, below: Series) -> list[Round]:
 def busy_line(cores: Mapping[str, float]) -> str:
     """Who was busy, the busiest first: `master 0.97, kafka 0.41`."""
     found = sorted(cores.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{name} {share:.2f}" for name, share in found if share >= 0.01)
+    return ", ".join(f"{name} {share:.2f}" for name, share in found if share >= WORTH_TELLING)

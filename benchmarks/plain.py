@@ -14,6 +14,7 @@ from embedding.weights import checked_folder
 from models.vectors import Vector
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
 
 MODELS_FILE = CHECKOUT / "config" / "models.yaml"
@@ -53,7 +54,13 @@ def gemm_gflops() -> dict[str, float]:
 
     found: dict[str, float] = {}
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        left, right = (torch.rand(GEMM_SIDE, GEMM_SIDE).to(dtype) for _ in range(2))
-        best_s = min(_seconds_of(lambda a=left, b=right: a @ b) for _ in range(GEMM_TRIES))
+        one, other = (torch.rand(GEMM_SIDE, GEMM_SIDE).to(dtype) for _ in range(2))
+        best_s = min(_seconds_of_product(one, other) for _ in range(GEMM_TRIES))
         found[name] = round(2 * GEMM_SIDE**3 / best_s / 1e9, 1)
     return found
+
+
+def _seconds_of_product(one: "torch.Tensor", other: "torch.Tensor") -> float:
+    began_s = time.perf_counter()
+    one @ other
+    return time.perf_counter() - began_s

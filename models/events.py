@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 from models.ids import DEFAULT_TENANT
 from models.states import Lane, TaskType
 from models.tasks import RECORD_VERSION
-from models.units import ItemFailure, SourcePlace
+from models.units import Cut, ItemFailure, SourcePlace
 
 
 class _Event(BaseModel):
@@ -37,6 +37,7 @@ class Accepted(_Event):
     deadline_ms: int | None = None
     total_items: int
     total_units: int
+    cut: Cut | None = None
     rejected: list[ItemFailure] = Field(
         default_factory=list, description="Items that never became part of a unit."
     )

@@ -101,8 +101,7 @@ def _accepted(row: TaskRow | None, event: Accepted, offset: int) -> Folded:
         return _named_again(row, INTAKE_ERRORS, refused, verdict=verdict)
     errors = tuple(event.rejected)
     new = TaskRow(
-        **event.model_dump(include=_TAKEN_OVER, exclude={"source"}),
-        source=event.source,
+        **{name: getattr(event, name) for name in _TAKEN_OVER},
         version=offset,
         state=TaskState.PENDING,
         last_event_ms=event.at_ms,

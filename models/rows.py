@@ -6,7 +6,7 @@ from models.bitmap import Bitmap
 from models.ids import DEFAULT_TENANT
 from models.states import FINAL, Lane, TaskState, TaskType
 from models.tasks import RECORD_VERSION
-from models.units import SourcePlace
+from models.units import Cut, SourcePlace
 
 
 class TaskRow(BaseModel):
@@ -40,6 +40,7 @@ class TaskRow(BaseModel):
 
     total_items: int
     total_units: int
+    cut: Cut | None = Field(default=None, description="The limits it was cut into units by.")
     done_units: Bitmap = Field(default=0, description="Units whose items are all decided.")
     failed: Bitmap = Field(default=0, description="Indexes of items without a vector.")
     error_units: Bitmap = Field(

@@ -1,14 +1,14 @@
 """From a request to units: which items may go on, and how they are cut into micro-batches. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
 from models.errors import InvalidRequest, LimitExceeded
 from models.states import ItemErrorCode
 from models.tasks import TaskRequest
-from models.units import ItemFailure, UnitItem
+from models.units import Cut, ItemFailure, UnitItem
 
 #: Bytes an item adds to its unit's record beside its text and id.
 ITEM_OVERHEAD_BYTES = 32
@@ -26,6 +26,20 @@ class TaskLimits:
     unit_items: int = 64
     unit_bytes: int = 393_216
     max_units: int = 1024
+
+    @property
+    def cut(self) -> Cut:
+        """Those of the limits that decide which items make which unit."""
+        return Cut(
+            max_text_bytes=self.max_text_bytes,
+            unit_items=self.unit_items,
+            unit_bytes=self.unit_bytes,
+            max_units=self.max_units,
+        )
+
+    def cut_as(self, cut: Cut | None) -> "TaskLimits":
+        """The same limits, but cutting as a task was cut before."""
+        return replace(self, **cut.model_dump()) if cut is not None else self
 
 
 def check_request(request: TaskRequest, limits: TaskLimits) -> None:

@@ -18,6 +18,17 @@ class SourcePlace(BaseModel):
     offset: int
 
 
+class Cut(BaseModel):
+    """The limits a task was cut into units by, so that it can be cut the same way again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_text_bytes: int
+    unit_items: int
+    unit_bytes: int
+    max_units: int
+
+
 class ReplyAddress(BaseModel):
     """Where a waiting caller listens: a partition of `vectorize.replies` and its own mark."""
 

@@ -195,11 +195,13 @@ class Delivery:
                 await asyncio.sleep(1.0)
                 continue
             for record in span.records:
+                if generation != self._books.generation:
+                    return  # the partition is leaving: its next owner begins before this record
                 log.info("fetched_beside_faust", stage=self.stage.name, record=str(record))
                 figures.HOLES_DELIVERED.labels(self.stage.name).inc()
                 ledger.pass_to(record.offset)
                 await self._start(record, ledger, generation)
-            if span.read_to > ledger.due:
+            if span.read_to > ledger.due and generation == self._books.generation:
                 figures.HOLES_PASSED.labels(self.stage.name).inc(span.read_to - ledger.due)
                 ledger.pass_to(span.read_to)
         self._books.moved()
@@ -274,7 +276,8 @@ class Delivery:
                 raise
             except Exception as failure:  # noqa: BLE001  # the last resort may meet an outage too
                 log.warning("last_resort_failed", record=str(record), error=repr(failure)[:500])
-                await self._books.or_leave(asyncio.sleep(min(5.0, 0.2 * 2**attempt)))
+                wait_s = min(5.0, 0.2 * 2 ** min(attempt, 10))
+                await self._books.or_leave(asyncio.sleep(wait_s))
             else:
                 return
 

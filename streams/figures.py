@@ -21,6 +21,9 @@ DEAD_LETTERS = Counter("vectorize_dead_letters", "Records sent to the dead lette
 DEAD_LETTERS_HELD = Gauge(
     "vectorize_dead_letters_held", "1 while dead letters come too fast and their source waits."
 )
+SOURCES_TOO_OLD = Counter(
+    "vectorize_sources_too_old", "Task records older than the task retention, ignored."
+)
 TASKS_ACCEPTED = Counter("vectorize_tasks_accepted", "Tasks taken by intake.", ["task_type"])
 TASKS_FINISHED = Counter("vectorize_tasks_finished", "Tasks that reached a final state.", ["state"])
 TASK_SECONDS = Histogram(

@@ -41,10 +41,21 @@ class RowStore:
         return durable
 
     async def put_errors(
-        self, partition: int, task_id: str, unit: int, failures: tuple[ItemFailure, ...]
+        self,
+        partition: int,
+        task_id: str,
+        unit: int,
+        *,
+        failures: tuple[ItemFailure, ...],
+        again: bool,
     ) -> Awaitable[None]:
-        """Write the reasons of one unit's failed items."""
-        return await self._errors.put(partition, error_key(task_id, unit), failures_to(failures))
+        """Write the reasons of one unit's failed items; `again` keeps what stands already.
+
+        What stands is written once more even so: it may never have reached the changelog.
+        """
+        key = error_key(task_id, unit)
+        standing = self._errors.get(partition, key) if again else None
+        return await self._errors.put(partition, key, standing or failures_to(failures))
 
     async def purge(self, partition: int, row: TaskRow) -> list[Awaitable[None]]:
         """Remove a row and its errors."""

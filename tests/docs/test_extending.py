@@ -4,18 +4,16 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.docs.blocks import Block, blocks_of
-from tests.docs.conftest import ROOT, Running
+from tests.docs.conftest import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
 FILE = re.compile(r"# file: (\S+)\n")
 PACKAGES = ("agents", "config", "documents", "embedding", "models", "stores", "streams", "web")
-ANNOUNCED_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -92,34 +90,6 @@ def test_the_changed_tree_keeps_to_the_import_directions(followed: Path) -> None
         check=False,
     )
     assert ran.returncode == 0, ran.stdout[-2000:]
-
-
-@pytest.mark.integration
-@pytest.mark.timeout(600)
-def test_another_system_reads_the_results(service: Running, blocks: list[Block]) -> None:
-    """The page's own consumer meets the announcement of a task."""
-    (reader,) = (block for block in blocks if "AIOKafkaConsumer" in block.code)
-    told = subprocess.run(
-        [
-            *["curl", "-s", "-X", "POST", f"{service.web}/tasks/submit?wait=30", "-d"],
-            '{"task_type": "text_vectorization", "task_id": "told-1", "data": "Tell others."}',
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert '"completed"' in told.stdout
-    with subprocess.Popen(
-        [sys.executable, "-c", service.moved(reader.code)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            until_s = time.monotonic() + ANNOUNCED_S
-            lines = iter(process.stdout.readline, "")
-            seen = next(line for line in lines if "told-1" in line or time.monotonic() > until_s)
-            assert seen == "vectorize.task.completed told-1 1\n"
-        finally:
-            process.terminate()
 
 
 def test_every_file_the_page_names_exists(blocks: list[Block]) -> None:

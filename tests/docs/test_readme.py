@@ -23,12 +23,14 @@ from web.errors import RULES
 from web.limits import WebLimits
 from web.validating import RESERVED
 
+EXTENDING = ROOT / "docs" / "extending.md"
 README, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 BLOCKS = blocks_of(README)
 RUN = [block for block in BLOCKS if block.is_run and not block.stays]
 STAYING = [block for block in BLOCKS if block.is_run and block.stays]
 NOT_RUN = [block for block in BLOCKS if block.mark == "not run"]
 BLOCK_S = 120.0
+ANNOUNCED_S = 60.0
 #: Why a compose command is not run here, and what stands for it.
 DOCKER = re.compile(r"docker-compose (?:up|logs)(?: -d)?((?: [\w-]+)+)$")
 
@@ -85,6 +87,34 @@ def test_a_worker_that_the_readme_starts_serves_and_ends_in_good_order(
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(600)
+def test_another_system_reads_the_results(service: Running) -> None:
+    """The consumer of docs/extending.md. It stands here because it adds a task to the service."""
+    (reader,) = (block for block in blocks_of(EXTENDING) if "AIOKafkaConsumer" in block.code)
+    told = subprocess.run(
+        [
+            *["curl", "-s", "-X", "POST", f"{service.web}/tasks/submit?wait=30", "-d"],
+            '{"task_type": "text_vectorization", "task_id": "told-1", "data": "Tell others."}',
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert '"completed"' in told.stdout
+    with subprocess.Popen(
+        [sys.executable, "-c", service.moved(reader.code)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            until_s = time.monotonic() + ANNOUNCED_S
+            lines = iter(process.stdout.readline, "")
+            seen = next(line for line in lines if "told-1" in line or time.monotonic() > until_s)
+            assert seen == "vectorize.task.completed told-1 1\n"
+        finally:
+            process.terminate()
 
 
 def test_a_block_that_is_not_run_says_why() -> None:

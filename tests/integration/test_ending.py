@@ -12,7 +12,7 @@ from tests.harness import Client, Log, until, until_sync
 
 #: So long a unit may run at most; after it, a cancelled task's vectors are swept again.
 SETTINGS = {"VECTORIZE_MASTER_TASK_MAX_RUN_S": "5"}
-MANY = [f"one of many {number}" for number in range(5000)]
+MANY = [f"one of many {number}" for number in range(2000)]
 
 
 class Stored:
@@ -112,7 +112,8 @@ async def test_a_retry_under_a_key_is_one_task(client: Client) -> None:
     answers = [
         await client.post(f"/tasks/{first['task_id']}/retry", headers=key) for _ in range(2)
     ]
-    assert [answer.status for answer in answers] == [202, 200]
+    assert answers[0].status in {200, 202}  # 200: it is done already
+    assert ["Idempotent-Replayed" in answer.headers for answer in answers] == [False, True]
     assert len({answer.json["task_id"] for answer in answers}) == 1
 
 
@@ -128,6 +129,6 @@ async def test_many_cancels_at_once_all_get_a_verdict(client: Client, tasks: int
     answers = await asyncio.gather(*(client.delete(f"/tasks/{task_id}") for task_id in ids))
     for task_id, answer in zip(ids, answers, strict=True):
         final = await client.final(task_id)
-        assert answer.status in {200, 409}, answer
+        assert answer.status in {200, 409}, answer.text
         expected = "cancelled" if answer.status == 200 else "completed"
         assert final["status"] == expected

@@ -35,7 +35,7 @@ async def _health(client: Client, **wanted: object) -> dict[str, object]:
 async def _cached(stack: StackState, service: Service) -> set[str]:
     """What the service keeps in Redis."""
     async with redis.asyncio.from_url(stack.settings["database.redis_url"]) as client:
-        return {key.decode() async for key in client.scan_iter(f"{service.prefix}:*")}
+        return {key.decode() async for key in client.scan_iter(f"*{service.prefix}:*")}
 
 
 async def test_without_redis_every_answer_stays_right_and_the_cache_comes_back(

@@ -169,7 +169,6 @@ async def test_a_record_that_is_no_vectors_is_a_dead_letter(
     assert [reason_of(each) for each in bench.producer.to(NAMES.dead)] == ["bad_frame"]
 
 
-@pytest.mark.xfail(reason="store.poison reports a caller's unit, which raises BadRecord for ever")
 async def test_a_waiting_callers_vectors_in_the_wrong_topic_are_a_dead_letter(bench: Bench) -> None:
     reply = ReplyAddress(partition=0, correlation_id="c", deadline_ms=NOW_MS)
     each = vectors_record(work("a", source=None, reply=reply))

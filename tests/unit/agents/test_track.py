@@ -186,7 +186,6 @@ async def test_errors_lost_in_a_crash_are_written_again_by_the_repeat(bench: Ben
     assert set(bench.tables.errors.durable) == {b"task-a/0", b"task-a/1"}
 
 
-@pytest.mark.xfail(reason="a second run of a unit overwrites its errors when both events repeat")
 async def test_a_second_run_that_failed_less_does_not_overwrite_the_first_runs_errors(
     bench: Bench,
 ) -> None:

@@ -135,7 +135,6 @@ async def test_a_sweep_that_failed_is_not_noted(bench: Bench) -> None:
     assert bench.producer.sent == []
 
 
-@pytest.mark.xfail(reason="an outage of the store ends the round before units are sent again")
 async def test_an_outage_of_the_store_holds_up_nothing_but_sweeps(bench: Bench) -> None:
     bench.sweeper.down = True
     rows = [final_row(TaskState.CANCELLED, task_id="b", sweeps_due_ms=[NOW_MS]), stalled()]
@@ -192,7 +191,6 @@ async def test_a_task_whose_source_is_gone_is_left_alone(bench: Bench) -> None:
     assert bench.producer.sent == []
 
 
-@pytest.mark.xfail(reason="units are cut anew by today's limits, whatever the row's units were")
 async def test_units_are_never_sent_under_numbers_that_meant_other_items(bench: Bench) -> None:
     """The row was cut into one unit of four (another task.unit_items); today it makes two."""
     await bench.look(stalled(total_units=1))

@@ -382,10 +382,6 @@ async def test_a_record_waiting_for_room_is_not_begun_by_the_generation_that_lef
         assert line.committable == 1
 
 
-HOLE_BUG = "delivery._close_hole passes records that the generation which left never delivered"
-
-
-@pytest.mark.xfail(reason=HOLE_BUG)
 async def test_a_hole_being_read_when_the_partition_leaves_is_not_committed_past() -> None:
     log = FakeLog(0, 1, 2, 3)
     log.before_answer.clear()
@@ -399,7 +395,6 @@ async def test_a_hole_being_read_when_the_partition_leaves_is_not_committed_past
         assert line.committable == 1
 
 
-@pytest.mark.xfail(reason=HOLE_BUG)
 async def test_a_hole_half_delivered_when_the_partition_leaves_is_not_committed_past() -> None:
     async with Line(Desk(patient=True), log=FakeLog(0, 1, 2, 3), window=1).running() as line:
         line.bring(3)
@@ -413,7 +408,6 @@ async def test_a_hole_half_delivered_when_the_partition_leaves_is_not_committed_
         assert line.committable == 1
 
 
-@pytest.mark.xfail(reason="delivery._bury: 0.2 * 2**attempt overflows after 1,024 attempts")
 async def test_the_last_resort_survives_an_outage_of_an_hour(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
