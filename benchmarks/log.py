@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -69,10 +69,8 @@ def _finished(record: Record, now_s: float) -> Finished:
 @asynccontextmanager
 async def results_of(servers: str, prefix: str) -> AsyncIterator[Results]:
     """Listen from now on."""
-    async with _reading(servers) as consumer:
-        places = await _places(consumer, f"{prefix}.results")
-        consumer.assign(places)
-        await consumer.seek_to_end(*places)
+    async with _reading(servers, [f"{prefix}.results"]) as consumer:
+        await consumer.seek_to_end()
         yield Results(consumer)
 
 
@@ -98,31 +96,30 @@ async def produce_tasks(producer: AIOKafkaProducer, topic: str, tasks: Mapping[s
 Offsets = dict[TopicPartition, int]
 
 
-async def ends_of(servers: str, topics: Iterable[str]) -> Offsets:
+async def ends_of(servers: str, topics: Sequence[str]) -> Offsets:
     """Where each partition of `topics` ends now."""
-    async with _reading(servers) as consumer:
-        places = [place for topic in topics for place in await _places(consumer, topic)]
-        return dict(await consumer.end_offsets(places))
+    async with _reading(servers, topics) as consumer:
+        return dict(await consumer.end_offsets(list(consumer.assignment())))
 
 
 async def records_since(servers: str, begins: Offsets) -> list[Record]:
     """Every record that was written after `begins`."""
-    async with _reading(servers) as consumer:
-        places = list(begins)
-        consumer.assign(places)
+    async with _reading(servers, sorted({place.topic for place in begins})) as consumer:
         for place, offset in begins.items():
             consumer.seek(place, offset)
-        ends = await consumer.end_offsets(places)
+        ends = await consumer.end_offsets(list(begins))
         found: list[Record] = []
-        while [place for place in places if await consumer.position(place) < ends[place]]:
+        while [place for place in begins if await consumer.position(place) < ends[place]]:
             for chunk in (await consumer.getmany(timeout_ms=100)).values():
                 found += chunk
         return found
 
 
 @asynccontextmanager
-async def _reading(servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def _reading(servers: str, topics: Sequence[str]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group that has every partition of `topics`."""
     consumer = AIOKafkaConsumer(
+        *topics,
         bootstrap_servers=servers,
         group_id=None,
         enable_auto_commit=False,
@@ -135,8 +132,3 @@ async def _reading(servers: str) -> AsyncIterator[AIOKafkaConsumer]:
         yield consumer
     finally:
         await consumer.stop()
-
-
-async def _places(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    await consumer.topics()  # fetches the metadata; without it new topics are unknown
-    return [TopicPartition(topic, part) for part in consumer.partitions_for_topic(topic) or ()]

@@ -41,6 +41,7 @@ class DeadLetters:
         """Send a record's own bytes with why it is here; returns when the broker has it."""
         await self._wait_for_room()
         headers = (
+            *record.headers,
             ("reason", reason.encode()),
             ("detail", detail[:1000].encode(errors="replace")),
             ("stage", stage.encode()),

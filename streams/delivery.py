@@ -294,5 +294,5 @@ def as_record(event: EventT[bytes]) -> Record:
         key=message.key,
         value=message.value,
         headers=tuple(pairs),
-        timestamp_ms=int(message.timestamp * 1000) if message.timestamp else 0,
+        timestamp_ms=round(message.timestamp * 1000) if message.timestamp else 0,
     )

@@ -12,7 +12,7 @@ from faust import App
 from faust.exceptions import FaustError
 
 from models.errors import BrokerUnavailable, VectorizeError
-from streams.records import Headers, Place
+from streams.records import Headers
 
 Sent = Awaitable[RecordMetadata]
 
@@ -127,8 +127,3 @@ def partitioner(count: int) -> PartitionOf:
         return int((murmur2(key) & 0x7FFFFFFF) % count)
 
     return partition_of
-
-
-def place_of(topic: str, key: bytes, partition_of: PartitionOf) -> Place:
-    """Name the partition a key of `topic` belongs to."""
-    return Place(topic, partition_of(key))

@@ -28,6 +28,7 @@ class RowStore:
         self._owned = owned
         self._indexes: dict[int, RowIndex] = {}
         self._loaded: set[int] = set()
+        self._purged_while_loading: set[str] = set()
 
     def stored(self, partition: int, task_id: str) -> TaskRow | None:
         """Read a row as it stands."""
@@ -60,6 +61,8 @@ class RowStore:
     async def purge(self, partition: int, row: TaskRow) -> list[Awaitable[None]]:
         """Remove a row and its errors."""
         self._index(partition).remove(row.task_id)
+        if partition not in self._loaded:
+            self._purged_while_loading.add(row.task_id)
         keys = [error_key(row.task_id, unit) for unit in members(row.error_units)]
         durable = [await self._errors.put(partition, key, None) for key in keys]
         return [*durable, await self._tasks.put(partition, row.task_id.encode(), None)]
@@ -86,11 +89,15 @@ class RowStore:
         index = self._index(partition)
         rows = self._tasks.scan(partition)
         while chunk := list(islice(rows, LOAD_CHUNK)):
-            for _, raw in chunk:
-                index.put(TaskRow.model_validate_json(raw))
+            found = (TaskRow.model_validate_json(raw) for _, raw in chunk)
+            for row in found:
+                if row.task_id not in self._purged_while_loading:
+                    index.put(row)
             await asyncio.sleep(0)
         if self._indexes.get(partition) is index:
             self._loaded.add(partition)
+        if self.ready:
+            self._purged_while_loading.clear()
 
     def _index(self, partition: int) -> RowIndex:
         return self._indexes.setdefault(partition, RowIndex())
