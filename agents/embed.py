@@ -24,6 +24,10 @@ from streams.tools import StageTools
 log = structlog.get_logger("agents.embed")
 
 
+#: How often a unit that waits for the model is looked at again: is its task still wanted?
+LOOK_AGAIN_S = 1.0
+
+
 class Batcher(Protocol):
     """Where units of all lanes meet the model."""
 
@@ -117,7 +121,9 @@ class Embed:
             await self._tell_started(unit)
         queue_ms = max(0, self._clock.now_ms() - unit.sent_ms)
         begun_s = self._clock.monotonic_s()
-        outcomes = await self._outcomes(unit)
+        outcomes = await self._outcomes_unless_cancelled(unit)
+        if outcomes is None:
+            return
         encode_ms = int((self._clock.monotonic_s() - begun_s) * 1000)
         figures.QUEUE_SECONDS.labels(unit.lane).observe(queue_ms / 1000)
         figures.ENCODE_SECONDS.observe(encode_ms / 1000)
@@ -144,6 +150,17 @@ class Embed:
         )
         # Not awaited: the state `processing` is a courtesy, the work does not wait for it.
         await self._producer.begin(self._names.events, unit.task_id.encode(), encode(event))
+
+    async def _outcomes_unless_cancelled(self, unit: Unit) -> list[Outcome] | None:
+        """Encode, looking now and then whether the task was cancelled while the unit waited."""
+        encoding = asyncio.ensure_future(self._outcomes(unit))
+        try:
+            while not (await asyncio.wait({encoding}, timeout=LOOK_AGAIN_S))[0]:
+                if unit.reply is None and await self._marks.cancelled([unit.task_id]):
+                    return None
+            return encoding.result()
+        finally:
+            encoding.cancel()
 
     async def _outcomes(self, unit: Unit) -> list[Outcome]:
         texts = [item.text for item in unit.items]

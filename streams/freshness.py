@@ -5,6 +5,7 @@ took over: so an answer is never older than one an earlier owner gave. That a ta
 said only when the partition is folded to its end.
 """
 
+import asyncio
 from typing import Protocol
 
 from models.errors import OwnerUnavailable
@@ -13,6 +14,11 @@ from streams.delivery import Deliveries
 from streams.lease import Lease
 from streams.records import Place
 from streams.topics import TopicNames
+
+
+#: So long Faust may take to bring a record. A look of our own holds its stage up meanwhile, so it
+#: is for what Faust never brings: markers of transactions, and what it skipped.
+BROUGHT_S = 0.25
 
 
 class Tails(Protocol):
@@ -62,8 +68,7 @@ class Freshness:
         place = self._events(partition)
         if partition not in self._gates:
             self._gates[partition] = await self._tails.end_offset(place)
-            await self._nudge(place, self._gates[partition])
-        await self._folded_to(place, self._gates[partition])
+        await self._reached(place, self._gates[partition])
 
     async def after_source(self, source: SourcePlace) -> None:
         """Wait until intake is done with a record; by then its event is folded."""
@@ -77,12 +82,16 @@ class Freshness:
         """Fold to the log's end: first intake's share, since each record has its event by then."""
         for place in (Place(self._names.tasks, partition), self._events(partition)):
             end = await self._tails.end_offset(place)
-            await self._nudge(place, end)
-            await self._folded_to(place, end)
+            await self._reached(place, end)
 
-    async def _nudge(self, place: Place, end: int) -> None:
-        if (self._deliveries.finished_to(place) or 0) < end:
+    async def _reached(self, place: Place, end: int) -> None:
+        """Wait until folded to `end`; what Faust does not bring in a moment is looked into."""
+        try:
+            async with asyncio.timeout(BROUGHT_S):
+                await self._folded_to(place, end)
+        except TimeoutError:
             await self._tails.look_at_tail(place)
+            await self._folded_to(place, end)
 
     async def _folded_to(self, place: Place, end: int) -> None:
         while end > 0 and (self._deliveries.finished_to(place) or 0) < end:

@@ -54,10 +54,13 @@ class Membership:
         """
         delivery = self._app.stage_deliveries[place.topic]
         await asyncio.sleep(0.05)
-        if place not in self._app.assigned() or delivery.busy:
+        if place not in self._app.assigned():
+            return
+        # Opens the books of a partition without news, which is finished as far as is committed.
+        due = self._app.deliveries.ledger(place).due
+        if delivery.busy:
             return
         end = await self.end_offset(place)
-        due = self._app.deliveries.ledger(place).due
         if due < end:
             await delivery.look_at_tail(place, min(end, due + LOOK_AHEAD))
 

@@ -57,7 +57,7 @@ async def _everything(client: Client) -> dict[str, Any]:
     """What a client can read: each task, its results with their vectors, and the list."""
     tasks, results = {}, {}
     for task_id in client.tasks:
-        tasks[task_id] = await client.task(task_id)
+        tasks[task_id] = await client.patient_task(task_id)
         page = await client.ask("GET", f"/tasks/{task_id}/result?limit=1000")
         assert page.status == 200, page
         results[task_id] = page.body

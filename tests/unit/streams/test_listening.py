@@ -68,9 +68,12 @@ def test_behind_the_highest_port_any_free_one_is_taken() -> None:
     assert chosen.note is not None
 
 
-@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
-@pytest.mark.parametrize("host", ["::", "::1"])
-def test_an_ipv6_address_has_free_ports_too(host: str) -> None:
+#: Addresses of either family that this machine can bind.
+HOSTS = ["127.0.0.1", "0.0.0.0", *(["::", "::1"] if socket.has_dualstack_ipv6() else [])]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_address_of_either_family_has_free_ports(host: str) -> None:
     free = choose(0, host=host).port
     assert choose(free, host=host, on_purpose=True) == Listening(free)
 
