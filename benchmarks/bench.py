@@ -63,9 +63,10 @@ class Bench:
             for role in roles
         ]
         async with AsyncExitStack() as running:
-            # One after the other: the first makes the topics.
-            services = [await running.enter_async_context(service) for service in made]
-            yield services
+            for service in made:
+                running.push_async_callback(service.end)
+            await asyncio.gather(*(service.start() for service in made))
+            yield made
 
 
 class Contender(Protocol):

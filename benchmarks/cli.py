@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(str(error))
         return 1
     _tell(report, options)
-    return 1 if any(section.skipped for section in report.sections) else 0
+    return 1 if any(each.skipped or each.faults for each in report.sections) else 0
 
 
 def _parser() -> argparse.ArgumentParser:

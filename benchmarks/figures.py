@@ -87,6 +87,7 @@ class Section(BaseModel):
     title: str
     series: list[Series] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+    faults: list[str] = Field(default_factory=list, description="What went wrong meanwhile.")
     took_s: float = 0.0
     skipped: str | None = Field(default=None, description="Why it was not measured.")
 

@@ -108,7 +108,7 @@ def details(section: Section) -> list[str]:
         if series.cores:
             lines.append(f"{series.name}: cores busy: {busy_line(series.cores)}")
             lines.append(f"{series.name}: core-ms for one: {_costs(series)}")
-    return lines + section.notes
+    return lines + section.notes + [f"FAULT: {fault}" for fault in section.faults]
 
 
 def _costs(series: Series) -> str:

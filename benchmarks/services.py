@@ -8,8 +8,6 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
 
@@ -76,24 +74,6 @@ class Service:
             "VECTORIZE_MASTER_SERVICE_LOG_FORMAT": "json",
             "VECTORIZE_MASTER_KAFKA_TOPIC_PREFIX": self.prefix,
         }
-
-    async def __aenter__(self) -> Self:
-        """Start it and wait until it is ready."""
-        try:
-            await self.start()
-        except BaseException:
-            await self.end()
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End it."""
-        await self.end()
 
     async def start(self) -> float:
         """Start it; give the seconds until `/readyz` says yes. Raises ServiceFailed."""

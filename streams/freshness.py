@@ -15,7 +15,6 @@ from streams.lease import Lease
 from streams.records import Place
 from streams.topics import TopicNames
 
-
 #: So long Faust may take to bring a record. A look of our own holds its stage up meanwhile, so it
 #: is for what Faust never brings: markers of transactions, and what it skipped.
 BROUGHT_S = 0.25

@@ -7,7 +7,7 @@ its `with` ends, whatever happened.
 
 from tests.harness.client import Answer, Client
 from tests.harness.kafka import Log, console_produce
-from tests.harness.service import Service, fresh_collection, fresh_prefix, free_port
+from tests.harness.service import Service, free_port, fresh_collection, fresh_prefix
 from tests.harness.shared_stack import stack
 from tests.harness.waiting import PATIENCE_S, until, until_sync
 

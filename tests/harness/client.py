@@ -37,7 +37,8 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=200), timeout=aiohttp.ClientTimeout(total=PATIENCE_S)
+            connector=aiohttp.TCPConnector(limit=200),
+            timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
         )
         return self
 
@@ -60,7 +61,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         at: str | None = None,
     ) -> Answer:
-        """Send `body` as JSON, or `raw` as it is; raise aiohttp.ClientError where nobody answers."""
+        """Send `body` as JSON, or `raw` as it is; aiohttp.ClientError where nobody answers."""
         assert self._http is not None
         data = raw if body is None else standard_json.dumps(body).encode()
         sent = {"Content-Type": "application/json"} if data is not None else {}

@@ -40,7 +40,10 @@ class Log:
         key: bytes | None = None,
         partition: int | None = None,
     ) -> list[Any]:
-        """Produce records (what is no bytes goes as JSON, None as a tombstone) in their order; return their places."""
+        """Produce records in their order; return their places.
+
+        What is no bytes goes as JSON, None as a tombstone.
+        """
         async with producer(self.servers) as sending:
             return [
                 await sending.send_and_wait(
@@ -103,7 +106,9 @@ async def producer(
 
 async def _read_all(consumer: AIOKafkaConsumer, topic: str) -> list[Record]:
     await consumer._client.force_metadata_update()
-    places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+    places = [
+        TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
+    ]
     assert places, f"there is no topic {topic}"
     consumer.assign(places)
     ends = await consumer.end_offsets(places)

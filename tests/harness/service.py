@@ -174,11 +174,9 @@ class Service:
         """End it and whatever it started, in whatever state they are."""
         if self._popen is None:
             return
-        try:
+        if self.alive:
             # Its own session: nobody else is in this group, and its pid is not reaped yet.
             os.killpg(self._popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._popen.wait()
 
     def _process(self) -> "subprocess.Popen[bytes]":

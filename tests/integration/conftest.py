@@ -27,9 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def service(
-    stack: StackState, folder: Path, request: pytest.FixtureRequest
-) -> Iterator[Service]:
+def service(stack: StackState, folder: Path, request: pytest.FixtureRequest) -> Iterator[Service]:
     """The service of this module; its `SETTINGS`, where it has some, are set."""
     settings = getattr(request.module, "SETTINGS", {})
     with Service(stack, folder, settings=settings) as service:

@@ -42,7 +42,11 @@ async def test_a_line_for_the_console_producer_is_one_task(
     mark = uuid4().hex
     line = orjson.dumps(task_of("来自控制台 from the console", metadata={"mark": mark})).decode()
     await console_produce(stack, log.topic("tasks"), f"{line}\n", folder)
-    (record,) = [one for one in await log.records("tasks") if mark.encode() in (one.value or b"") and not one.key]
+    (record,) = [
+        one
+        for one in await log.records("tasks")
+        if mark.encode() in (one.value or b"") and not one.key
+    ]
     task_id = task_id_for_source(record.topic, record.partition, record.offset)
     await _task(client, task_id)
     task = await client.final(task_id)
@@ -150,10 +154,12 @@ async def test_an_idempotency_key_in_a_record_is_one_task(client: Client, log: L
     assert (await client.final(task_id))["status"] == "completed"
     # The same key over HTTP is the same task, and another body is refused.
     headers = {"Idempotency-Key": key}
-    again = await client.post("/tasks/submit", task_of("twice", metadata={"mark": mark}), headers=headers)
+    again = await client.post(
+        "/tasks/submit", task_of("twice", metadata={"mark": mark}), headers=headers
+    )
     assert (again.status, again.json["task_id"]) == (200, task_id)
     assert [one["task_id"] for one in await _marked(client, mark)] == [task_id]
-    (place,) = await log.produce([body | {"data": "another body"}])
+    await log.produce([body | {"data": "another body"}])
 
     async def buried() -> list[dict[str, str]]:
         dead = [headers_of(one) for one in await log.records("dead")]

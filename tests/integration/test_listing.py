@@ -1,6 +1,7 @@
 """Lists: pages, filters and cursors over a known set of tasks."""
 
 import asyncio
+
 import pytest
 
 from tests.harness import Client, Service
@@ -62,16 +63,16 @@ async def test_pages_hold_every_task_once(client: Client, known: list[str]) -> N
 
 
 @pytest.mark.parametrize("size", [1, 7, 47, 48])
-async def test_a_cursor_walks_every_task_once(
-    client: Client, known: list[str], size: int
-) -> None:
+async def test_a_cursor_walks_every_task_once(client: Client, known: list[str], size: int) -> None:
     found = await _walk(client, f"page_size={size}")
     assert sorted(found) == sorted(known)
     whole = (await client.get("/tasks?page_size=100")).json
     assert found == [task["task_id"] for task in whole["tasks"]]
 
 
-@pytest.mark.parametrize("state, count", [("failed", FAILED), ("completed", COUNT - FAILED), ("pending", 0)])
+@pytest.mark.parametrize(
+    "state, count", [("failed", FAILED), ("completed", COUNT - FAILED), ("pending", 0)]
+)
 async def test_a_filter_shows_one_state_only(
     client: Client, known: list[str], state: str, count: int
 ) -> None:
@@ -126,4 +127,3 @@ async def test_tasks_that_come_during_a_walk_do_not_disturb_it(
     found += await _walk(client, "page_size=20", first["next_cursor"])
     assert late["task_id"] not in found
     assert sorted(found) == sorted(known)
-

@@ -55,7 +55,9 @@ async def test_without_redis_every_answer_stays_right_and_the_cache_comes_back(
             assert (hit["text"], hit["task"]) == (text, task["task_id"])
         result = (await client.get(f"/tasks/{during['task_id']}/result")).json
         assert [item["status"] for item in result["items"]] == ["stored", "stored"]
-        cancelled = await client.submit([f"cancel {number}" for number in range(2000)], batch_size=5)
+        cancelled = await client.submit(
+            [f"cancel {number}" for number in range(2000)], batch_size=5
+        )
         verdict = await client.delete(f"/tasks/{cancelled}")
         assert verdict.status in {200, 409}
         await _health(client, status="degraded", redis_connected=False)

@@ -109,7 +109,9 @@ async def test_another_model_gives_another_space(client: Client) -> None:
     task = await client.done("small", model_name="test/hashing-64")
     result = (await client.get(f"/tasks/{task['task_id']}/result")).json
     assert result["dimension"] == 64
-    np.testing.assert_array_equal(_vectors(result["items"]), _expected(["small"], "test/hashing-64"))
+    np.testing.assert_array_equal(
+        _vectors(result["items"]), _expected(["small"], "test/hashing-64")
+    )
 
 
 async def test_two_models_share_a_collection_and_never_meet(
