@@ -1,6 +1,7 @@
 """What every section works with: the stack, the processes beside it, and the way of a round."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,6 +34,13 @@ class Bench:
     peer: ProcessPoolExecutor
     """One process for plain encoding."""
     say: Say
+    deadline_s: float = math.inf
+    """On the monotonic clock: past it no further round begins."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the time of this section is used up."""
+        return time.monotonic() > self.deadline_s
 
     @property
     def servers(self) -> str:
@@ -81,9 +89,14 @@ class Contender(Protocol):
 async def rounds_of(
     bench: Bench, contenders: Sequence[Contender], unit: str
 ) -> dict[str, list[Round]]:
-    """Measure side by side: A B, B A, A B …, after a round that is dropped."""
+    """Measure side by side: A B, B A, A B …, after a round that is dropped.
+
+    Out of time, it ends early, but never before one round.
+    """
     found: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
     for number in range(bench.plan.rounds + 1):
+        if number > 1 and bench.over:
+            break
         turn = contenders if number % 2 else list(reversed(contenders))
         for contender in turn:
             measured = await contender.measure(number)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,14 @@ INTERRUPTED = 130
 WIDTH = 150
 RESULTS = CHECKOUT / "benchmarks" / "results"
 PAGE = CHECKOUT / "docs" / "benchmarks.md"
+#: How the time of a run is shared out.
+SHARES = {
+    submits.NAME: 0.2,
+    pipeline.NAME: 0.25,
+    encoding.NAME: 0.2,
+    latency.NAME: 0.25,
+    rest.NAME: 0.1,
+}
 SECTIONS = {each.NAME: each for each in (submits, pipeline, encoding, latency, rest)}
 
 
@@ -101,23 +110,30 @@ Measure = Callable[[Bench], Awaitable[Section]]
 
 
 async def _sections(bench: Bench, names: Sequence[str], began_s: float) -> list[Section]:
-    return [await _section(bench, name, SECTIONS[name].measure, began_s) for name in names]
+    """One after the other, each with its share of the time and what those before it left over."""
+    sections, share = [], 0.0
+    for name in names:
+        share += SHARES[name] / sum(SHARES[each] for each in names)
+        deadline_s = began_s + share * bench.plan.budget_s
+        sections.append(await _section(replace(bench, deadline_s=deadline_s), name))
+    return sections
 
 
-async def _section(bench: Bench, name: str, measure: Measure, began_s: float) -> Section:
+async def _section(bench: Bench, name: str) -> Section:
     """Measure one section; what fails is said and does not end the others."""
-    title = SECTIONS[name].TITLE
-    if time.monotonic() - began_s > bench.plan.budget_s:
-        return Section(name=name, title=title, skipped="the time of this form is used up")
+    measure: Measure = SECTIONS[name].measure
+    title, began_s = SECTIONS[name].TITLE, time.monotonic()
     bench.say(title)
-    section_began_s = time.monotonic()
     try:
         section = await measure(bench)
     except Exception as error:  # noqa: BLE001  # a section that fails is part of the report
         bench.say(f"  failed: {error!r}")
         return Section(name=name, title=title, skipped=f"{type(error).__name__}: {error}")
-    took_s = round(time.monotonic() - section_began_s, 1)
-    return section.model_copy(update={"took_s": took_s})
+    fewest = min(len(series.rounds) for series in section.series)
+    short = f"out of time after {fewest} of {bench.plan.rounds} rounds"
+    faults = section.faults + ([short] if fewest < bench.plan.rounds else [])
+    took_s = round(time.monotonic() - began_s, 1)
+    return section.model_copy(update={"took_s": took_s, "faults": faults})
 
 
 def _tell(report: Report, options: argparse.Namespace) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import http.client
-import time
 
 import numpy as np
 import orjson
@@ -23,6 +22,9 @@ TITLE = "The real model (all-MiniLM-L6-v2, standard library docstrings), stored 
 PLAIN = "plain SentenceTransformer.encode"
 SERVICE = "submit → stored in Weaviate"
 LEAST_COSINE = 0.9999
+#: Texts encoded to learn how fast the machine is; rounds have a multiple of it.
+TRIED = 64
+MOST_TEXTS = 1024
 
 
 class WrongVectors(Exception):
@@ -34,17 +36,18 @@ class Plain:
 
     name = PLAIN
 
-    def __init__(self, bench: Bench) -> None:
-        """Encode in the peer's process."""
+    def __init__(self, bench: Bench, count: int) -> None:
+        """Encode `count` texts a round in the peer's process."""
         self.vectors: dict[int, Vector] = {}
         self._bench = bench
+        self._count = count
 
     async def measure(self, number: int) -> Round:
         """Encode the texts of round `number`."""
-        texts = texts_of(self._bench, number)
+        texts = texts_of(number, self._count)
         watch = CpuWatch(self._bench.pids())
         watch.start()
-        encoded = await self.encode(texts)
+        encoded = await encoded_plainly(self._bench, texts)
         if number == 0:
             self.vectors[number] = encoded.vectors
         return Round(
@@ -54,26 +57,23 @@ class Plain:
             cores=watch.cores(plain=encoded.cpu_s),
         )
 
-    async def encode(self, texts: list[str]) -> Encoded:
-        """Encode in the peer's process."""
-        return await asyncio.get_running_loop().run_in_executor(self._bench.peer, encode, texts)
-
 
 class ThroughService:
     """The same texts as one task, from its submit until every vector is in Weaviate."""
 
     name = SERVICE
 
-    def __init__(self, bench: Bench, service: Service, results: Results) -> None:
-        """Submit to `service`, await on `results`."""
+    def __init__(self, bench: Bench, count: int, service: Service, results: Results) -> None:
+        """Submit `count` texts a round to `service`, await them on `results`."""
         self.task_ids: dict[int, str] = {}
         self._bench = bench
+        self._count = count
         self._service = service
         self._results = results
 
     async def measure(self, number: int) -> Round:
         """Submit the texts of round `number` and wait."""
-        texts = texts_of(self._bench, number)
+        texts = texts_of(number, self._count)
         watch = CpuWatch(self._bench.pids(self._service))
         watch.start()
         answered = await self._submit(texts)
@@ -103,10 +103,22 @@ class ThroughService:
         return np.stack(rows)
 
 
-def texts_of(bench: Bench, number: int) -> list[str]:
+def texts_of(number: int, count: int) -> list[str]:
     """The texts of a round: others in each, so that nothing is known from before."""
-    count = bench.plan.encoded_texts
     return docstrings(number * count, count)
+
+
+async def encoded_plainly(bench: Bench, texts: list[str]) -> Encoded:
+    """Encode in the peer's process."""
+    return await asyncio.get_running_loop().run_in_executor(bench.peer, encode, texts)
+
+
+async def count_for(bench: Bench) -> int:
+    """How many texts take the plain model about as long as the plan says; loads it too."""
+    await encoded_plainly(bench, texts_of(0, 1))
+    tried = await encoded_plainly(bench, texts_of(0, TRIED))
+    wanted = bench.plan.encode_s * TRIED / tried.seconds
+    return min(MOST_TEXTS, max(TRIED, round(wanted / TRIED) * TRIED))
 
 
 def least_cosine(ones: Vector, others: Vector) -> float:
@@ -122,10 +134,9 @@ async def measure(bench: Bench) -> Section:
         bench.serving(["all"]) as [service],
         results_of(bench.servers, service.prefix) as results,
     ):
-        plain, through = Plain(bench), ThroughService(bench, service, results)
-        began_s = time.monotonic()
-        await plain.encode(texts_of(bench, 0)[:1])
-        bench.say(f"  the plain model is loaded after {time.monotonic() - began_s:.1f} s")
+        count = await count_for(bench)
+        bench.say(f"  {count} texts a round")
+        plain, through = Plain(bench, count), ThroughService(bench, count, service, results)
         found = await rounds_of(bench, [plain, through], "texts/s")
         note = await _gate(plain, through)
     roof = await asyncio.get_running_loop().run_in_executor(bench.peer, gemm_gflops)
@@ -133,7 +144,7 @@ async def measure(bench: Bench) -> Section:
     theirs = Series(name=PLAIN, unit="texts/s", rounds=found[PLAIN])
     quotient = Series(name="service ÷ plain, by round", unit="ratio", rounds=ratios(ours, theirs))
     roofs = ", ".join(f"{name} {rate:,.0f} GFLOP/s" for name, rate in roof.items())
-    notes = [note, f"matrix products here: {roofs}"]
+    notes = [f"{count} texts a round", note, f"matrix products here: {roofs}"]
     return Section(name=NAME, title=TITLE, series=[theirs, ours, quotient], notes=notes)
 
 

@@ -6,7 +6,7 @@ import orjson
 
 from benchmarks import hops
 from benchmarks.bench import Bench, text_task
-from benchmarks.corpus import docstrings, mixed
+from benchmarks.corpus import mixed
 from benchmarks.figures import Round, Section, Series, percentile
 from benchmarks.hops import Hop
 from benchmarks.load import Answered, Load
@@ -29,7 +29,7 @@ async def measure(bench: Bench) -> Section:
     section = Section(name=NAME, title=TITLE)
     for name, (roles, settings) in SHAPES.items():
         async with bench.serving(roles, settings) as services:
-            rounds, found = await _waits(bench, services[0], real=settings is None)
+            rounds, found = await _waits(bench, services[0])
         p50 = Series(name=f"{name}: p50", unit="ms", rounds=rounds[0], most=MOST_MS)
         p99 = Series(name=f"{name}: p99", unit="ms", rounds=rounds[1])
         section.series.extend([p50, p99])
@@ -38,16 +38,17 @@ async def measure(bench: Bench) -> Section:
 
 
 async def _waits(
-    bench: Bench, service: Service, *, real: bool
+    bench: Bench, service: Service
 ) -> tuple[tuple[list[Round], list[Round]], list[list[Hop]]]:
     """The rounds' p50 and p99, and each round's hops."""
-    texts = docstrings if real else _mixed
     p50: list[Round] = []
     p99: list[Round] = []
     found: list[list[Hop]] = []
     for number in range(bench.plan.rounds + 1):
+        if number > 1 and bench.over:
+            break
         count = bench.plan.waits if number else bench.plan.waits // 4
-        bodies = [text_task(text) for text in texts(number * count, count)]
+        bodies = [text_task(text) for text in mixed((number + 1) * count)[-count:]]
         begins = await hops.begin(bench.servers, service.prefix)
         answered = await bench.load(Load(service.port, PATH, bodies, connections=1))
         _check(answered)
@@ -57,10 +58,6 @@ async def _waits(
             found.append(await hops.hops_of(bench.servers, begins, answered))
             bench.say(f"  round {number}: p50 {p50[-1].value:.1f} ms, p99 {p99[-1].value:.1f} ms")
     return (p50, p99), found
-
-
-def _mixed(start: int, count: int) -> list[str]:
-    return mixed(start + count)[start:]
 
 
 def _check(found: Answered) -> None:

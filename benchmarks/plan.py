@@ -11,15 +11,15 @@ class Plan:
     rounds: int
     """Rounds a figure; a warm-up before them is dropped."""
     budget_s: float
-    """No section begins after this much time."""
+    """Past its share of this a section begins no further round."""
     submit_s: float
     """How long each round of submits lasts."""
     pipeline_tasks: int
     """Tasks of `TASK_TEXTS` texts in each round through the pipeline."""
     waits: int
     """Requests of each round with `?wait=`, one at a time."""
-    encoded_texts: int
-    """Texts of each round with the real model."""
+    encode_s: float
+    """About how long plain encoding takes in each round with the real model."""
     quiet_s: float
     """How long a master at rest is watched."""
 
@@ -34,16 +34,16 @@ DEFAULT = Plan(
     submit_s=4.0,
     pipeline_tasks=32,
     waits=200,
-    encoded_texts=640,
+    encode_s=5.0,
     quiet_s=3.0,
 )
 QUICK = Plan(
     form="quick",
     rounds=3,
-    budget_s=110,
-    submit_s=1.5,
+    budget_s=100,
+    submit_s=1.0,
     pipeline_tasks=8,
-    waits=50,
-    encoded_texts=128,
+    waits=40,
+    encode_s=1.5,
     quiet_s=1.5,
 )

@@ -19,6 +19,8 @@ async def measure(bench: Bench) -> Section:
     busy: list[Round] = []
     async with bench.serving(["master"], NO_MODEL_NO_STORE) as [master]:
         for number in range(1, bench.plan.rounds + 1):
+            if number > 1 and bench.over:
+                break
             await master.end()
             starts.append(Round(value=await master.start()))
             watch = CpuWatch({"master": master.pid})

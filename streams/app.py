@@ -229,7 +229,9 @@ def stage_app(
         table_standby_replicas=0,
         topic_disable_leader=True,
         stream_wait_empty=True,
-        stream_buffer_maxsize=kafka.max_poll_records * 4,
+        # Faust pauses a partition at 80 % of this and then puts what it has fetched of the others;
+        # a buffer that fills up holds the whole consumer, and intake waits for what track reads.
+        stream_buffer_maxsize=kafka.max_poll_records * 64,
         # Faust only logs about a slow batch; ours may rightly take as long as a model loads.
         stream_processing_timeout=3600.0,
         broker_commit_livelock_soft_timeout=3600.0,

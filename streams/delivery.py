@@ -29,8 +29,9 @@ Rest = Awaitable[None]
 Begin = Callable[[Record], Awaitable[Rest | None]]
 Poison = Callable[[Record, Exception, int], Awaitable[None]]
 
-#: Longest time a rebalance or a stop waits for work in flight before it is handed back.
-SETTLE_S = 15.0
+#: Longest time a rebalance or a stop waits for work in flight before it is handed back. In `all`
+#: three apps settle one after the other, and all of it must end within the 25 s of a drain.
+SETTLE_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from models.bitmap import members
-from models.errors import NothingToRetry, OwnerUnavailable, TaskFinished, TaskUnfinished
+from models.errors import (
+    NothingToRetry,
+    OwnerUnavailable,
+    TaskFinished,
+    TaskNotFound,
+    TaskUnfinished,
+)
 from models.rows import TaskRow
 from models.states import SWEPT, TaskState
 from models.tasks import TaskRequest
@@ -26,7 +32,9 @@ class Canceller:
 
         Raises TaskNotFound, TaskFinished for another final state, BrokerUnavailable.
         """
-        row = await self._reader.find(task_id)
+        row = await self._reader.settled(task_id, patience_s=self._timeout_s)
+        if row is None:
+            raise TaskNotFound(task_id)
         if not row.is_final:
             event = await self._log.cancel(task_id)
             try:

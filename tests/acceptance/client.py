@@ -162,6 +162,19 @@ class Client:
         found = await until(f"task {task_id} can be read", read, limit_s=limit_s)
         return dict(found)
 
+    async def as_many_completed(self, limit_s: float = PATIENCE_S) -> None:
+        """Wait until the list counts as many completed tasks as were accepted.
+
+        For thousands of tasks: reading each again and again would be a load of its own, and a read
+        of a task that is not known yet makes its owner look for it.
+        """
+
+        async def counted() -> bool:
+            answer = await self.ask("GET", "/tasks?status_filter=completed&page_size=1")
+            return answer.status == 200 and answer.body["total"] >= len(self.tasks)
+
+        await until(f"{len(self.tasks)} tasks are completed", counted, limit_s=limit_s)
+
     async def all_final(self, limit_s: float = PATIENCE_S) -> dict[str, dict[str, Any]]:
         """Wait until every accepted task is final; return them as they then are."""
         final: dict[str, dict[str, Any]] = {}
