@@ -263,6 +263,9 @@ def embed_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness
         stage = Stage(f"embed.{lane}", embed.begin, embed.poison, settings.task.embed_window)
         attach(app, names.units(lane), stage)
     app.before_start.append(batcher.start)
+    readiness.add(
+        "batcher", lambda: None if batcher.running else "the encoder's queue stands still"
+    )
     app.background("tails", Membership(app, names.units(Lane.NORMAL)).watch_tails)
     hold_back(parts, app, gate)
     if settings.task.warm_up:

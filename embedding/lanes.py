@@ -9,15 +9,15 @@ from embedding.encoder import EncodeFailure, Outcome
 from embedding.model_thread import CallCounts, CallRaised, ModelThread
 from embedding.pool import ModelPool
 from models.clock import SYSTEM_CLOCK, Clock
-from models.errors import VectorizeError
+from models.errors import Unavailable
 from models.states import ItemErrorCode, Lane
 
 #: The documented defaults.
 BATCH_DEFAULTS = BatchOptions()
 
 
-class BatcherStopped(VectorizeError):
-    """The encoder is shutting down; the texts were not encoded."""
+class BatcherStopped(Unavailable):
+    """The encoder is shutting down; the texts were not encoded, which says nothing of them."""
 
 
 class LaneBatcher:
@@ -44,6 +44,11 @@ class LaneBatcher:
     def counts(self) -> CallCounts:
         """What the model thread has done since the start."""
         return self._thread.counts
+
+    @property
+    def running(self) -> bool:
+        """Whether calls are being run."""
+        return self._runner is not None and not self._runner.done()
 
     def waiting(self) -> dict[Lane, int]:
         """Requests of each lane that are not wholly in a call yet."""

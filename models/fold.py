@@ -150,7 +150,7 @@ def _named_again(
 def _unit_done(row: TaskRow, event: UnitDone, offset: int) -> Folded:
     known = event.unit < row.total_units and event.source == row.source
     if row.is_final or not known or contains(row.done_units, event.unit):
-        return Folded(_next(row, event, offset), changed=True)
+        return Folded(_next(row, event, offset, **_swept_again(row, event, known)), changed=True)
     failures = event.failures
     counted = _next(
         row,
@@ -173,6 +173,13 @@ def _unit_done(row: TaskRow, event: UnitDone, offset: int) -> Folded:
         error_unit=event.unit + 1 if failures else None,
         errors=tuple(failures),
     )
+
+
+def _swept_again(row: TaskRow, event: UnitDone, known: bool) -> dict[str, object]:  # noqa: FBT001
+    """Have vectors removed that were stored after the task's end: a unit may queue for long."""
+    if row.state in SWEPT and known and event.stored:
+        return {"sweeps_due_ms": sorted({*row.sweeps_due_ms, event.at_ms})}
+    return {}
 
 
 def _finish_if_done(row: TaskRow, at_ms: int) -> TaskRow:

@@ -125,6 +125,6 @@ class Board:
         return total
 
     def _check_ready(self) -> None:
-        self._freshness.check_lease()
+        self._freshness.check_member()
         if not self._rows.ready:
             raise OwnerUnavailable("this master is still taking over its partitions")

@@ -142,17 +142,20 @@ class Delivery:
     def __init__(self, stage: Stage, deliveries: Deliveries) -> None:
         """Deliver to `stage`, on the books of `deliveries`."""
         self.stage = stage
-        self.last_arrival_s = 0.0
         self.running = False
         self._books = deliveries
         self._slots = asyncio.Semaphore(stage.window)
         self._order = asyncio.Lock()
-        self._in_hand = 0
+        self._arrivals_s: dict[Place, float] = {}
 
     @property
-    def busy(self) -> bool:
-        """Whether records are being worked on: then a quiet stream means a full window."""
-        return self._in_hand > 0
+    def full(self) -> bool:
+        """Whether the window is full: then a quiet stream means that nothing is asked of it."""
+        return self._slots.locked()
+
+    def arrived_s(self, place: Place) -> float:
+        """When the last record of a partition arrived, on the loop's clock; 0 for never."""
+        return self._arrivals_s.get(place, 0.0)
 
     async def run(self, stream: Stream[bytes]) -> None:
         """Take the stream's records until it ends: the body of a Faust agent."""
@@ -165,16 +168,22 @@ class Delivery:
         finally:
             self.running = False
 
-    async def look_at_tail(self, place: Place, end: int) -> None:
-        """Deliver what lies between the offset due and `end` though Faust did not bring it."""
-        generation = self._books.generation
+    async def look_at_tail(self, place: Place, end: int, generation: int) -> None:
+        """Deliver what lies between the offset due and `end` though Faust did not bring it.
+
+        Nothing of a partition that was in hand in another `generation` only.
+        """
         async with self._order:
+            if generation != self._books.generation:
+                return
             ledger = self._books.ledger(place)
             if ledger.due < end:
                 await self._close_hole(place, ledger, end, generation)
 
     async def _arrived(self, record: Record, generation: int) -> None:
-        self.last_arrival_s = asyncio.get_running_loop().time()
+        if generation != self._books.generation:
+            return  # its books are closed; they must not be opened for what has left
+        self._arrivals_s[record.place] = asyncio.get_running_loop().time()
         ledger = self._books.ledger(record.place)
         match ledger.judge(record.offset):
             case Arrival.REPEAT:
@@ -213,7 +222,6 @@ class Delivery:
             self._slots.release()
             return
         ledger.deliver(record.offset)
-        self._in_hand += 1
         figures.DELIVERED.labels(self.stage.name).inc()
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._books.launch(self._carry(record, ledger, begun))
@@ -228,7 +236,6 @@ class Delivery:
             return  # not finished: whoever owns the partition next begins here
         finally:
             self._slots.release()
-            self._in_hand -= 1
             if not begun.done():
                 begun.set_result(None)
         ledger.finish(record.offset)
@@ -244,8 +251,8 @@ class Delivery:
                     await rest
             except HandedBack:
                 raise
-            except Exception as error:  # noqa: BLE001  # nothing may leave the loop (FAUST rule 2)
-                if await self._failed(record, error, attempt):
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # FAUST rule 2
+                if await self._failed(record, _own_error(error), attempt):
                     return
             else:
                 return
@@ -281,6 +288,19 @@ class Delivery:
                 await self._books.or_leave(asyncio.sleep(wait_s))
             else:
                 return
+
+
+def _own_error(error: Exception | asyncio.CancelledError) -> Exception:
+    """Take an error as one of the stage's; raise it where this very task is being cancelled.
+
+    Otherwise a cancellation came from within: something the stage awaited was cancelled.
+    """
+    if not isinstance(error, asyncio.CancelledError):
+        return error
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error
+    return RuntimeError("cancelled from within")
 
 
 def as_record(event: EventT[bytes]) -> Record:

@@ -23,6 +23,9 @@ BROUGHT_S = 0.25
 class Tails(Protocol):
     """Where the log ends, and whether this process is a member in good standing."""
 
+    def in_standing(self) -> bool:
+        """Whether no rebalance or recovery is under way."""
+
     def owned(self) -> frozenset[int]:
         """Partitions assigned and recovered."""
 
@@ -50,10 +53,15 @@ class Freshness:
         """Raise OwnerUnavailable where this process must not answer for the partition now."""
         if partition not in self._tails.owned():
             raise OwnerUnavailable(f"partition {partition} is not served here now (a rebalance)")
-        self.check_lease()
+        self._check_lease()
 
-    def check_lease(self) -> None:
-        """Raise OwnerUnavailable where the broker has not confirmed this master lately."""
+    def check_member(self) -> None:
+        """Raise OwnerUnavailable where this master has no say now, or may have lost it."""
+        if not self._tails.in_standing():
+            raise OwnerUnavailable("a rebalance or the recovery of tables is under way")
+        self._check_lease()
+
+    def _check_lease(self) -> None:
         if not self._lease.holds():
             raise OwnerUnavailable("the lease on this partition has run out; no heartbeat went by")
 

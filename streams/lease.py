@@ -10,6 +10,14 @@ from typing import Any, cast
 from faust import App
 
 
+def now_s() -> float:
+    """Seconds since the machine started, those included in which it was suspended."""
+    return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
+
+
+_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # Linux only
+
+
 class Lease:
     """When the group last confirmed this member."""
 
@@ -19,17 +27,20 @@ class Lease:
         self._holds_s = session_timeout_s / 2
         self._confirmed_s = 0.0
 
-    def renew(self) -> None:
-        """Note a confirmation by the group (an assignment, a heartbeat)."""
-        self._confirmed_s = time.monotonic()
+    def renew(self, asked_s: float) -> None:
+        """Note a confirmation by the group of what was asked at `asked_s`.
+
+        The time of asking counts: an answer may have waited in the socket of a frozen process.
+        """
+        self._confirmed_s = max(self._confirmed_s, asked_s)
 
     def holds(self) -> bool:
         """Tell whether this process may still answer as owner."""
-        return time.monotonic() - self._confirmed_s < self._holds_s
+        return now_s() - self._confirmed_s < self._holds_s
 
     def watch_heartbeats(self) -> None:
         """Renew at each heartbeat of the present consumer; called after every assignment."""
-        self.renew()
+        self.renew(now_s())
         consumer = cast(Any, self._app.consumer)._thread._consumer  # noqa: SLF001  # aiokafka tells nobody
         coordinator = consumer._coordinator  # noqa: SLF001
         if hasattr(coordinator, "vectorize_lease"):
@@ -38,9 +49,10 @@ class Lease:
         beat = coordinator._do_heartbeat  # noqa: SLF001
 
         async def confirmed() -> bool:
+            asked_s = now_s()
             success = bool(await beat())
             if success:
-                self.renew()
+                self.renew(asked_s)
             return success
 
         coordinator._do_heartbeat = confirmed  # noqa: SLF001

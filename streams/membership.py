@@ -6,6 +6,7 @@ from collections import defaultdict
 import structlog
 
 from streams.app import StageApp
+from streams.delivery import Deliveries
 from streams.records import Place
 
 log = structlog.get_logger("streams.membership")
@@ -25,6 +26,14 @@ class Membership:
         self._topic = partitioned_by
         self._next_ends: dict[Place, asyncio.Task[int]] = {}
         self._asking: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def _books(self) -> Deliveries:
+        return self._app.deliveries
+
+    def in_standing(self) -> bool:
+        """Tell whether this process has its place in the group, and its tables."""
+        return self._app.in_standing()
 
     def owned(self) -> frozenset[int]:
         """Partitions assigned and recovered."""
@@ -57,12 +66,12 @@ class Membership:
         if place not in self._app.assigned():
             return
         # Opens the books of a partition without news, which is finished as far as is committed.
-        due = self._app.deliveries.ledger(place).due
-        if delivery.busy:
+        ledger, generation = self._books.ledger(place), self._books.generation
+        if delivery.full or ledger.in_flight:
             return
         end = await self.end_offset(place)
-        if due < end:
-            await delivery.look_at_tail(place, min(end, due + LOOK_AHEAD))
+        if ledger.due < end:
+            await delivery.look_at_tail(place, min(end, ledger.due + LOOK_AHEAD), generation)
 
     async def watch_tails(self) -> None:
         """Look for ever into partitions that went quiet before their end."""
@@ -70,7 +79,7 @@ class Membership:
         while True:
             await asyncio.sleep(QUIET_S)
             quiet = self._quiet(asyncio.get_running_loop().time())
-            due = {place: self._app.deliveries.ledger(place).due for place in quiet}
+            due = {place: self._books.ledger(place).due for place in quiet}
             for place in quiet:
                 if behind.get(place) == due[place]:
                     await self.look_at_tail(place)
@@ -82,5 +91,5 @@ class Membership:
         return [
             place
             for place in sorted(self._app.assigned())
-            if now_s - deliveries[place.topic].last_arrival_s > QUIET_S
+            if now_s - deliveries[place.topic].arrived_s(place) > QUIET_S
         ]

@@ -3,6 +3,7 @@
 from pydantic import ValidationError
 
 from models.clock import Clock
+from models.errors import BrokerUnavailable
 from models.events import CancelRequested
 from models.tasks import TaskRequest
 from models.units import SourcePlace
@@ -62,6 +63,8 @@ class TaskLog:
 
 
 async def read_source(reader: SideReader, topic: str, place: SourcePlace) -> Record | None:
-    """Read one record of `topic`; None where it is gone."""
+    """Read one record of `topic`; None where it is gone. Raises BrokerUnavailable."""
     span = await reader.read(Place(topic, place.partition), place.offset, place.offset + 1)
+    if not span.records and span.read_to <= place.offset:
+        raise BrokerUnavailable("the task's record could not be read in time")
     return span.records[0] if span.records else None

@@ -85,9 +85,11 @@ class LedgerConsumer(driver.Consumer):
 
     async def wait_empty(self) -> None:
         """Settle what is in flight, commit, and close the books of this generation."""
-        await self._books.settle()
-        await self.commit()
-        self._books.forget()
+        try:
+            await self._books.settle()
+            await self.commit()
+        finally:
+            self._books.forget()
 
     def committed(self, tp: TP) -> int:
         """The offset this group had committed when the partition was taken over, or since."""

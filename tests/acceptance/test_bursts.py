@@ -1,4 +1,4 @@
-"""More small tasks at once than any buffer holds: they flow, and nothing has to be fetched twice."""
+"""More small tasks at once than any buffer holds: they flow, nothing is fetched a second way."""
 
 from uuid import uuid4
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from models.bitmap import members
-from models.events import Event
+from models.events import Event, UnitDone
 from models.fold import INTAKE_ERRORS, Verdict, fold
 from models.rows import TaskRow
-from models.states import FINAL, TaskState
+from models.states import FINAL, SWEPT, TaskState
 from tests.unit.models.making import (
     DEADLINE_MS,
     MAX_RUN_MS,
@@ -308,8 +308,20 @@ def test_a_final_row_keeps_its_state_counts_and_times(
     due = final.model_copy(update={"deadline_ms": DEADLINE_MS})
     after = fold(due, event, offset, max_run_ms=MAX_RUN_MS).row
     assert after is not None
-    may_move = {"version", "resent"}
+    may_move = {"version", "resent", "sweeps_due_ms"}
     assert after.model_dump(exclude=may_move) == due.model_dump(exclude=may_move)
+
+
+@pytest.mark.parametrize("final", FINALS, ids=lambda final: final.state)
+@pytest.mark.parametrize("late", [unit_done(0), unit_done(0, source=OTHER_SOURCE)])
+def test_vectors_stored_after_a_cancelled_tasks_end_are_swept_too(
+    final: TaskRow, late: UnitDone
+) -> None:
+    after = fold(final, late, 11, max_run_ms=MAX_RUN_MS).row
+    assert after is not None
+    own = final.state in SWEPT and late.source == final.source
+    added = set(after.sweeps_due_ms) - set(final.sweeps_due_ms)
+    assert added == ({late.at_ms} if own else set())
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ async def test_the_first_record_behind_the_commit_is_a_hole_too() -> None:
 
 async def test_what_lies_at_a_quiet_tail_is_delivered_and_comes_as_a_repeat_later() -> None:
     async with Line(Desk(), log=FakeLog(0, 1)).running() as line:
-        await line.delivery.look_at_tail(PLACE, 3)
+        await line.delivery.look_at_tail(PLACE, 3, line.books.generation)
         line.bring(0, 1)
         await until(lambda: line.committable == 3)
         assert line.desk.begun == [0, 1]
@@ -209,12 +209,12 @@ async def test_the_window_bounds_what_is_in_flight() -> None:
         await settled()
         assert line.desk.begun == [0, 1, 2]
         assert line.books.in_flight == 3
-        assert line.delivery.busy
+        assert line.delivery.full
         line.desk.let_go(1)
         await until(lambda: line.desk.begun == [0, 1, 2, 3])
         line.desk.let_go(*range(8))
         await until(lambda: line.committable == 8)
-        assert not line.delivery.busy
+        assert not line.delivery.full
 
 
 async def test_an_error_is_tried_again_and_then_is_poison_without_harm_to_neighbours() -> None:
@@ -424,6 +424,23 @@ async def test_the_last_resort_survives_an_outage_of_an_hour(
     async with line.running():
         line.bring(0)
         await until(lambda: line.committable == 1, 1.0)
+
+
+async def test_a_look_at_the_tail_of_a_partition_that_has_left_delivers_nothing() -> None:
+    async with Line(Desk(), log=FakeLog(0, 1, 2)).running() as line:
+        before = line.books.generation
+        await line.books.settle()
+        line.books.forget()
+        await line.delivery.look_at_tail(PLACE, 3, before)
+        assert line.desk.begun == []
+
+
+async def test_a_cancellation_from_within_is_an_error_of_the_stage() -> None:
+    desk = Desk()
+    desk.errors[0] = [asyncio.CancelledError()]  # type: ignore[list-item]  # a future somebody cancelled
+    async with Line(desk).running() as line:
+        line.bring(0)
+        await until(lambda: line.committable == 1)
 
 
 async def test_those_who_wait_for_progress_are_woken() -> None:
