@@ -43,6 +43,8 @@ class Membership:
     async def end_offset(self, place: Place) -> int:
         """The offset after the last record of a partition, asked after this call began.
 
+        An open transaction of a stranger's counts: a record of ours may lie behind it.
+
         An older answer, however young, could miss a record acknowledged just before. A burst of
         calls shares: while one question is under way, all that come wait for the next.
         """
@@ -53,7 +55,7 @@ class Membership:
     async def _ask_end(self, place: Place) -> int:
         async with self._asking[place]:
             del self._next_ends[place]
-            return (await self._app.reader.end_offsets([place]))[place]
+            return (await self._app.reader.high_watermarks([place]))[place]
 
     async def look_at_tail(self, place: Place) -> None:
         """Deliver or pass what lies between the offset due and the end, if nothing is under way.
@@ -69,7 +71,7 @@ class Membership:
         ledger, generation = self._books.ledger(place), self._books.generation
         if delivery.full or ledger.in_flight:
             return
-        end = await self.end_offset(place)
+        end = (await self._app.reader.end_offsets([place]))[place]
         if ledger.due < end:
             await delivery.look_at_tail(place, min(end, ledger.due + LOOK_AHEAD), generation)
 

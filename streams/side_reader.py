@@ -23,8 +23,11 @@ class Span:
     read_to: int
 
 
+READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
+
+
 class SideReader:
-    """One plain consumer without a group; it commits nothing and moves nobody's offsets."""
+    """Plain consumers without a group; they commit nothing and move nobody's offsets."""
 
     def __init__(self, bootstrap_servers: str, fetch_max_bytes: int) -> None:
         """Connect at the first use; `fetch_max_bytes` must hold the largest record."""
@@ -32,13 +35,15 @@ class SideReader:
             "bootstrap_servers": bootstrap_servers,
             "max_partition_fetch_bytes": fetch_max_bytes,
         }
-        self._consumer: AIOKafkaConsumer | None = None
+        self._most_bytes = fetch_max_bytes
+        self._consumers: dict[str, AIOKafkaConsumer] = {}
         self._lock = asyncio.Lock()
         self._connecting = asyncio.Lock()
 
     async def read(self, place: Place, start: int, end: int, *, timeout_s: float = 5.0) -> Span:
-        """Read the committed records in `[start, end)`; `read_to` is `end` unless time ran out.
+        """Read the committed records in `[start, end)`.
 
+        `read_to` is less than `end` where time ran out, or the records are many bytes.
         Markers of foreign transactions and aborted records are passed in silence: that a stretch
         was read and held nothing is the proof that nothing is missing there.
         """
@@ -58,6 +63,15 @@ class SideReader:
         offsets = await consumer.end_offsets([TopicPartition(*place) for place in places])
         return {Place(*partition): int(offset) for partition, offset in offsets.items()}
 
+    async def high_watermarks(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Return the offset after the last record of each partition, open transactions included.
+
+        What this service itself produced lies below it, even behind a stranger's transaction.
+        """
+        consumer = await self._connected(READ_UNCOMMITTED)
+        offsets = await consumer.end_offsets([TopicPartition(*place) for place in places])
+        return {Place(*partition): int(offset) for partition, offset in offsets.items()}
+
     async def broker_answers(self, timeout_s: float = 1.0) -> bool:
         """Tell whether the broker answers a metadata request within `timeout_s`."""
         try:
@@ -68,24 +82,24 @@ class SideReader:
         return True
 
     async def close(self) -> None:
-        """Close the connection."""
-        if self._consumer is not None:
-            consumer, self._consumer = self._consumer, None
+        """Close the connections."""
+        while self._consumers:
+            _, consumer = self._consumers.popitem()
             await consumer.stop()
 
-    async def _connected(self) -> AIOKafkaConsumer:
+    async def _connected(self, isolation: str = READ_COMMITTED) -> AIOKafkaConsumer:
         async with self._connecting:
-            if self._consumer is None:
-                self._consumer = await self._connect()
-            return self._consumer
+            if isolation not in self._consumers:
+                self._consumers[isolation] = await self._connect(isolation)
+            return self._consumers[isolation]
 
-    async def _connect(self) -> AIOKafkaConsumer:
+    async def _connect(self, isolation: str) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
             **self._options,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            isolation_level="read_committed",
+            isolation_level=isolation,
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
         await consumer.start()
@@ -101,9 +115,16 @@ class SideReader:
         records: list[Record] = []
         read_to, end = stretch
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while read_to < end and asyncio.get_running_loop().time() < deadline:
+        held_bytes = 0
+        while (
+            read_to < end
+            and held_bytes < self._most_bytes
+            and asyncio.get_running_loop().time() < deadline
+        ):
             fetched = await consumer.getmany(partition, timeout_ms=LOOK_MS)
-            records += [as_record(found) for found in fetched.get(partition, [])]
+            found = [as_record(each) for each in fetched.get(partition, [])]
+            held_bytes += sum(len(record.value or b"") for record in found)
+            records += found
             read_to = int(await consumer.position(partition))
         return Span([record for record in records if record.offset < end], min(read_to, end))
 
