@@ -9,7 +9,7 @@ from tests.acceptance.fleet import Fleet
 from tests.harness import Log
 from tests.harness.kafka import producer, written
 
-TASKS = 2000
+TASKS = 800
 
 
 async def test_a_burst_of_single_text_tasks_does_not_stand_in_its_own_way(
