@@ -23,6 +23,7 @@ def kafka_options(settings: Settings) -> KafkaOptions:
         max_record_bytes=kafka.max_record_bytes,
         fetch_max_bytes=kafka.fetch_max_bytes,
         max_poll_records=kafka.max_poll_records,
+        partitions=max(kafka.partitions, kafka.unit_partitions),
         commit_interval_s=kafka.commit_interval_s,
         request_timeout_s=kafka.request_timeout_s,
         produce_timeout_s=kafka.produce_timeout_s,

@@ -46,6 +46,8 @@ class KafkaOptions:
     max_record_bytes: int = 9 * 1024 * 1024
     fetch_max_bytes: int = 10 * 1024 * 1024
     max_poll_records: int = 64
+    partitions: int = 8
+    """Most partitions of one topic."""
     commit_interval_s: float = 1.0
     request_timeout_s: float = 30.0
     produce_timeout_s: float = 180.0
@@ -231,7 +233,8 @@ def stage_app(
         stream_wait_empty=True,
         # Faust pauses a partition at 80 % of this and then puts what it has fetched of the others;
         # a buffer that fills up holds the whole consumer, and intake waits for what track reads.
-        stream_buffer_maxsize=kafka.max_poll_records * 64,
+        # So the fifth above 80 % must hold one fetch of every partition.
+        stream_buffer_maxsize=kafka.max_poll_records * kafka.partitions * 5,
         # Faust only logs about a slow batch; ours may rightly take as long as a model loads.
         stream_processing_timeout=3600.0,
         broker_commit_livelock_soft_timeout=3600.0,

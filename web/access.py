@@ -9,6 +9,7 @@ import uuid_utils
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from web.auth import OPEN_PATHS
 from web.errors import REQUEST_ID, REQUEST_ID_HEADER, Handler
 from web.metrics import UNMATCHED, WebMeters
 
@@ -52,7 +53,8 @@ def _note(meters: WebMeters, request: web.Request, status: int, seconds: float) 
     route = resource.canonical if resource is not None else UNMATCHED
     meters.note(method, route, status, seconds)
     tell = log.debug
-    if status >= HTTPStatus.BAD_REQUEST:
+    # A probe's 503 is its answer, asked for every second while a process starts.
+    if status >= HTTPStatus.BAD_REQUEST and route not in OPEN_PATHS:
         tell = log.warning if status >= HTTPStatus.INTERNAL_SERVER_ERROR else log.info
     tell(
         "request",
