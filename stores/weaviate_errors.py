@@ -46,6 +46,7 @@ _AWAY = re.compile(
 _MISSING = re.compile(
     r"""
     could\ not\ find\ class | class\ \S+\ not\ found | class\ not\ found
+  | class\ \S+\ not\ present\ in\ schema
   | which\ does\ not\ exist | collection\ .*\ (not\ found|does\ not\ exist)
   | does\ not\ have\ (configuration\ for|named)\ vector
   | tenant\ not\ found

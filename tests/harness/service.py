@@ -68,38 +68,10 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self.metrics_url = f"http://127.0.0.1:{self.metrics_port}/metrics"
         self.log = folder / f"{self.prefix}-{role}-{self.port}.log"
-        self.env = self._environment(stack, folder) | dict(settings or {})
+        self.env = environment_of(self, stack, folder) | dict(settings or {})
         self._ready_limit_s = ready_limit_s
         self._popen: subprocess.Popen[bytes] | None = None
         self._log_from = 0
-
-    def _environment(self, stack: StackState, folder: Path) -> dict[str, str]:
-        foreign = {name for name in os.environ if "VECTORIZE" in name or name == "LOG_LEVEL"}
-        inherited = {name: value for name, value in os.environ.items() if name not in foreign}
-        servers = {VARIABLES[name]: value for name, value in stack.settings.items()}
-        return {
-            **inherited,
-            **servers,
-            "PYTHONUNBUFFERED": "1",
-            "VECTORIZE_ROLE": self.role,
-            # No state file of a stack that a person runs in this checkout is read.
-            "VECTORIZE_STACK_DIR": str(stack.directory),
-            "VECTORIZE_MASTER_HOST": "127.0.0.1",
-            "VECTORIZE_MASTER_PORT": str(self.port),
-            "VECTORIZE_MASTER_SERVICE_WORKER_PORT": str(self.port),
-            "VECTORIZE_MASTER_SERVICE_ADVERTISED_URL": self.url,
-            "VECTORIZE_MASTER_SERVICE_DATA_DIR": str(folder / "data"),
-            "VECTORIZE_MASTER_SERVICE_LOG_FORMAT": "json",
-            "VECTORIZE_MASTER_MONITORING_PROMETHEUS_PORT": str(self.metrics_port),
-            "VECTORIZE_MASTER_MONITORING_HEARTBEAT_INTERVAL_S": "0.5",
-            "VECTORIZE_MASTER_KAFKA_TOPIC_PREFIX": self.prefix,
-            "VECTORIZE_MASTER_KAFKA_PARTITIONS": "4",
-            "VECTORIZE_MASTER_KAFKA_UNIT_PARTITIONS": "4",
-            "VECTORIZE_MASTER_KAFKA_SESSION_TIMEOUT_S": "6",
-            "VECTORIZE_MASTER_KAFKA_HEARTBEAT_INTERVAL_S": "2",
-            "VECTORIZE_MASTER_TASK_MODELS_FILE": "tests/models.yaml",
-            "VECTORIZE_MASTER_TASK_DEFAULT_MODEL": MODEL,
-        }
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -209,3 +181,33 @@ class Service:
     def tail(self) -> str:
         """Its last words, for a failed test."""
         return f"--- {self.log} ---\n{self.logged()[-TAIL_CHARACTERS:]}"
+
+
+def environment_of(service: Service, stack: StackState, folder: Path) -> dict[str, str]:
+    """What the process is started with: this stack, its own ports and names, quick timeouts."""
+    foreign = {name for name in os.environ if "VECTORIZE" in name or name == "LOG_LEVEL"}
+    inherited = {name: value for name, value in os.environ.items() if name not in foreign}
+    servers = {VARIABLES[name]: value for name, value in stack.settings.items()}
+    return {
+        **inherited,
+        **servers,
+        "PYTHONUNBUFFERED": "1",
+        "VECTORIZE_ROLE": service.role,
+        # No state file of a stack that a person runs in this checkout is read.
+        "VECTORIZE_STACK_DIR": str(stack.directory),
+        "VECTORIZE_MASTER_HOST": "127.0.0.1",
+        "VECTORIZE_MASTER_PORT": str(service.port),
+        "VECTORIZE_MASTER_SERVICE_WORKER_PORT": str(service.port),
+        "VECTORIZE_MASTER_SERVICE_ADVERTISED_URL": service.url,
+        "VECTORIZE_MASTER_SERVICE_DATA_DIR": str(folder / "data"),
+        "VECTORIZE_MASTER_SERVICE_LOG_FORMAT": "json",
+        "VECTORIZE_MASTER_MONITORING_PROMETHEUS_PORT": str(service.metrics_port),
+        "VECTORIZE_MASTER_MONITORING_HEARTBEAT_INTERVAL_S": "0.5",
+        "VECTORIZE_MASTER_KAFKA_TOPIC_PREFIX": service.prefix,
+        "VECTORIZE_MASTER_KAFKA_PARTITIONS": "4",
+        "VECTORIZE_MASTER_KAFKA_UNIT_PARTITIONS": "4",
+        "VECTORIZE_MASTER_KAFKA_SESSION_TIMEOUT_S": "6",
+        "VECTORIZE_MASTER_KAFKA_HEARTBEAT_INTERVAL_S": "2",
+        "VECTORIZE_MASTER_TASK_MODELS_FILE": "tests/models.yaml",
+        "VECTORIZE_MASTER_TASK_DEFAULT_MODEL": MODEL,
+    }

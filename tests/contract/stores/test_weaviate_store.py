@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import weaviate
 from weaviate import WeaviateAsyncClient
+from weaviate.classes.config import DataType, Property
 
 from models.errors import VectorStoreUnavailable
 from models.states import ItemErrorCode
@@ -119,7 +120,8 @@ async def test_what_somebody_deleted_is_made_again(
 async def test_a_collection_of_somebody_else_is_refused_and_left_alone(
     weaviate_store: WeaviateStore, space: Space, client: WeaviateAsyncClient
 ) -> None:
-    foreign = await client.collections.create(class_name(space.collection))
+    title = Property(name="title", data_type=DataType.TEXT)
+    foreign = await client.collections.create(class_name(space.collection), properties=[title])
     await foreign.data.insert({"title": "not ours"})
     (failure,) = await weaviate_store.write([stored_item(space=space)])
     assert failure.code is ItemErrorCode.STORE_REFUSED

@@ -1,7 +1,6 @@
 """JSON from strangers: what gets past the door, and that no bomb holds it open."""
 
 import contextlib
-import time
 
 import orjson
 import pytest
@@ -88,22 +87,23 @@ def test_any_bytes_are_a_value_or_a_refusal(raw: bytes) -> None:
 MILLION = 1_000_000
 
 
+@pytest.mark.timeout(60)  # against a hang; how fast it is belongs in benchmarks/
 @pytest.mark.parametrize(
-    "bomb",
+    "bomb, answer",
     [
-        b"[" * MILLION,
-        b"[" * MILLION + b"]" * MILLION,
-        b'{"a":' * MILLION,
-        b"[" + b"[]," * MILLION + b"[]]",
-        b"[" + b"0," * MILLION + b"0]",
-        b'{"a":' * 30 + b"[" + b"[[]]," * 200_000 + b"[]]" + b"}" * 30,
-        b"1" * MILLION,
-        b'"' + b"\\u0000" * MILLION + b'"',
+        (b"[" * MILLION, MalformedJson),
+        (b"[" * MILLION + b"]" * MILLION, MalformedJson),
+        (b'{"a":' * MILLION, MalformedJson),
+        (b"[" * 1_000 + b"]" * 1_000, LimitExceeded),
+        (b'{"a":' * 30 + b"[" + b"[[]]," * 200_000 + b"[]]" + b"}" * 30, LimitExceeded),
+        (b"1" * MILLION, MalformedJson),
+        (b"[" + b"[]," * MILLION + b"[]]", None),
+        (b"[" + b"0," * MILLION + b"0]", None),
+        (b'"' + b"\\u0000" * MILLION + b'"', None),
     ],
-    ids=["open", "deep", "objects", "wide", "numbers", "both", "digits", "escapes"],
+    ids=["open", "deep", "objects", "nested", "both", "digits", "wide", "numbers", "escapes"],
 )
-def test_a_bomb_is_answered_within_a_moment(bomb: bytes) -> None:
-    begun = time.process_time()
-    with contextlib.suppress(InvalidRequest):
+def test_a_bomb_is_refused_or_only_large(bomb: bytes, answer: type[InvalidRequest] | None) -> None:
+    """What is only large comes through: how long a body may be is asked before it is read."""
+    with contextlib.nullcontext() if answer is None else pytest.raises(answer):
         load_strict(bomb, max_depth=DEPTH)
-    assert time.process_time() - begun < 1.5

@@ -36,6 +36,7 @@ AWAY = [
     "tenant is being activated: activating",
 ]
 MISSING = [
+    "class 'Books' not present in schema",
     "collection Books_v1 does not have configuration for vector m_f1",
     "extract target vectors: class Books_v1 does not have named vector m_x configured.",
     'alias "Books" points to collection "Books_v1" which does not exist',
