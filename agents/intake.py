@@ -12,11 +12,13 @@ from typing import Protocol
 
 import structlog
 
+from models.encoding import EncodeOptions
 from models.errors import InvalidRequest, UnknownModel
 from models.events import Accepted
 from models.fold import Verdict
 from models.splitting import TaskLimits, refused_items, split
 from models.stranger import Found, read_task
+from models.task_options import EncodingModel, input_type_of, task_options
 from models.tasks import TaskRequest, body_hash
 from models.unit_making import unit_of
 from models.units import ItemFailure, SourcePlace, UnitItem
@@ -32,16 +34,8 @@ log = structlog.get_logger("agents.intake")
 HOUR_MS = 3_600_000
 
 
-class Model(Protocol):
+class Model(EncodingModel, Protocol):
     """What intake must know of a model."""
-
-    @property
-    def name(self) -> str:
-        """The catalog's own name of it."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Short hash of all that makes its vectors."""
 
     @property
     def collection(self) -> str:
@@ -53,6 +47,25 @@ class Verdicts(Protocol):
 
     def expect(self, task_id: str, source: SourcePlace) -> "asyncio.Future[Verdict]":
         """The answer for this record, once folded; `Verdict.OWN` only while work is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A good record, the model it goes to, and how its texts are to be encoded."""
+
+    found: Found
+    model: Model
+    options: EncodeOptions
+
+    @property
+    def request(self) -> TaskRequest:
+        """What is asked for."""
+        return self.found.request
+
+    @property
+    def task_id(self) -> str:
+        """The task it is."""
+        return self.found.task_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,44 +116,49 @@ class Intake:
             log.warning("source_too_old", source=str(record))
             return
         try:
-            found = read_task(
-                record.value or b"",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                limits=self._options.limits,
-            )
-            model = self._resolve(found.request.model_name)
+            plan = self._plan(record)
         except UnknownModel as error:
             await self._bury(record, "unknown_model", str(error), 1)
         except InvalidRequest as error:
             await self._bury(record, "invalid_task", str(error), 1)
         else:
-            await self._place(record, found, model)
+            await self._place(record, plan)
 
-    async def _place(self, record: Record, found: Found, model: Model) -> None:
-        key = found.task_id.encode()
+    def _plan(self, record: Record) -> Plan:
+        """Read and check a record; raise UnknownModel, InvalidRequest or NewerRecord."""
+        found = read_task(
+            record.value or b"",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            limits=self._options.limits,
+        )
+        model = self._resolve(found.request.model_name)
+        return Plan(found, model, task_options(found.request, model))
+
+    async def _place(self, record: Record, plan: Plan) -> None:
+        key = plan.task_id.encode()
         if record.key != key or record.partition != self._partition_of(key):
-            await self._send_home(record, found, key)
+            await self._send_home(record, plan, key)
         else:
-            await self._accept(record, found, model)
+            await self._accept(record, plan)
 
-    async def _send_home(self, record: Record, found: Found, key: bytes) -> None:
+    async def _send_home(self, record: Record, plan: Plan, key: bytes) -> None:
         """Produce a record that lies under the wrong key again under the right one."""
-        submitted_ms = self._submitted_ms(found.request, record)
-        named = {"task_id": found.task_id, "submitted_ms": submitted_ms}
-        value = found.request.model_copy(update=named).model_dump_json(exclude_defaults=True)
+        submitted_ms = self._submitted_ms(plan.request, record)
+        named = {"task_id": plan.task_id, "submitted_ms": submitted_ms}
+        value = plan.request.model_copy(update=named).model_dump_json(exclude_defaults=True)
         await self._producer.send(self._names.tasks, key, value.encode())
-        log.info("record_sent_home", source=str(record), task_id=found.task_id)
+        log.info("record_sent_home", source=str(record), task_id=plan.task_id)
 
-    async def _accept(self, record: Record, found: Found, model: Model) -> None:
-        request = found.request
+    async def _accept(self, record: Record, plan: Plan) -> None:
+        request = plan.request
         refused = refused_items(request, self._options.limits)
         units = split(request, refused, self._options.limits)
-        accepted = self._accepted(record, found, model, refused=refused, units=len(units))
+        accepted = self._accepted(record, plan, refused=refused, units=len(units))
         verdict = await self._announce(accepted)
         if verdict is Verdict.CONFLICT:
-            detail = f"task {found.task_id} was submitted before with another body"
+            detail = f"task {plan.task_id} was submitted before with another body"
             await self._bury(record, "conflict", detail, 1)
         elif verdict is Verdict.OWN:
             await self._send_units(accepted, units)
@@ -162,20 +180,20 @@ class Intake:
         return min(request.submitted_ms or record.timestamp_ms, self._clock.now_ms())
 
     def _accepted(
-        self, record: Record, found: Found, model: Model, *, refused: list[ItemFailure], units: int
+        self, record: Record, plan: Plan, *, refused: list[ItemFailure], units: int
     ) -> Accepted:
-        request = found.request
+        request, model = plan.request, plan.model
         submitted_ms = self._submitted_ms(request, record)
         return Accepted(
             tenant=request.tenant,
             traceparent=request.traceparent,
-            task_id=found.task_id,
+            task_id=plan.task_id,
             at_ms=self._clock.now_ms(),
             source=SourcePlace(partition=record.partition, offset=record.offset),
             body_hash=body_hash(request),
             task_type=request.task_type,
             model=model.name,
-            fingerprint=model.fingerprint,
+            fingerprint=model.passport_of(plan.options).fingerprint,
             collection=request.collection or model.collection,
             lane=request.lane,
             submitted_ms=submitted_ms,
@@ -185,6 +203,9 @@ class Intake:
             cut=self._options.limits.cut,
             rejected=refused,
             own_ids=request.item_ids is not None,
+            options=plan.options,
+            input_type=input_type_of(request),
+            encoding=request.encoding,
             metadata=request.metadata,
             callback_url=str(request.callback_url) if request.callback_url else None,
             retry_of=request.retry_of,

@@ -80,7 +80,7 @@ class Store:
         if unit.task_id in await self._marks.cancelled([unit.task_id]):
             return
         begun_s = self._clock.monotonic_s()
-        refusals = await self._write(unit, vectors)
+        refusals = await self._write(header, vectors)
         seconds = self._clock.monotonic_s() - begun_s
         figures.STORE_SECONDS.observe(seconds)
         failures = [refusal for refusal in refusals if refusal is not None]
@@ -92,15 +92,16 @@ class Store:
         figures.ITEMS_STORED.inc(len(stored))
         await self._report(header, failures, stored, int(seconds * 1000))
 
-    async def _write(self, unit: Unit, vectors: Matrix) -> list[ItemFailure | None]:
+    async def _write(self, header: EncodedUnit, vectors: Matrix) -> list[ItemFailure | None]:
+        unit = header.unit
         try:
-            passport = self._catalog.resolve(unit.model).passport
+            passport = self._catalog.resolve(unit.model).passport_of(unit.options)
         except UnknownModel as error:
             code = ItemErrorCode.MODEL_UNAVAILABLE
             return [_failed(item, code, str(error)) for item in unit.items]
         items = [
-            _stored_item(unit, item, passport, vector)
-            for item, vector in zip(unit.items, vectors, strict=True)
+            _stored_item(unit, item, passport, vector=vector, outcome=outcome)
+            for item, outcome, vector in zip(unit.items, header.outcomes, vectors, strict=True)
         ]
         return await self._writer.write(items)
 
@@ -123,6 +124,9 @@ class Store:
             failures=[*header.failures, *refused],
             tokens=sum(outcome.tokens for outcome in stored),
             truncated=sum(outcome.truncated for outcome in stored),
+            computed=header.computed,
+            deduplicated=header.deduplicated,
+            cached=header.cached,
             worker=header.worker,
             queue_ms=header.queue_ms,
             encode_ms=header.encode_ms,
@@ -137,7 +141,9 @@ def _source_of(unit: Unit) -> SourcePlace:
     return unit.source
 
 
-def _stored_item(unit: Unit, item: UnitItem, passport: Passport, vector: Vector) -> StoredItem:
+def _stored_item(
+    unit: Unit, item: UnitItem, passport: Passport, *, vector: Vector, outcome: ItemOutcome
+) -> StoredItem:
     identity = item_identity(unit.task_id, item.index, item.own_id)
     fingerprint = unit.fingerprint
     return StoredItem(
@@ -153,6 +159,8 @@ def _stored_item(unit: Unit, item: UnitItem, passport: Passport, vector: Vector)
         passport=passport,
         vector=vector,
         metadata=unit.metadata,
+        tokens=outcome.tokens,
+        truncated=outcome.truncated,
     )
 
 

@@ -87,14 +87,20 @@ class Contender(Protocol):
 
 
 async def rounds_of(
-    bench: Bench, contenders: Sequence[Contender], unit: str
+    bench: Bench,
+    contenders: Sequence[Contender],
+    unit: str,
+    *,
+    rounds: int | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> dict[str, list[Round]]:
     """Measure side by side: A B, B A, A B …, after a round that is dropped.
 
-    Out of time, it ends early, but never before one round.
+    Out of time, it ends early, but never before one round. Without `rounds` they are the plan's;
+    `units` are those of contenders that have another than `unit`.
     """
     found: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
-    for number in range(bench.plan.rounds + 1):
+    for number in range((rounds or bench.plan.rounds) + 1):
         if number > 1 and bench.over:
             break
         turn = contenders if number % 2 else list(reversed(contenders))
@@ -102,20 +108,25 @@ async def rounds_of(
             measured = await contender.measure(number)
             if number:
                 found[contender.name].append(measured)
+            said = (units or {}).get(contender.name, unit)
             label = f"round {number}" if number else "warm-up"
-            bench.say(f"  {contender.name}: {measured.value:,.4g} {unit} ({label})")
+            bench.say(f"  {contender.name}: {measured.value:,.4g} {said} ({label})")
     return found
 
 
-def text_task(text: str) -> bytes:
+def text_task(text: str, *, priority: str | None = None) -> bytes:
     """The body of a task of one text."""
-    return orjson.dumps({"task_type": "text_vectorization", "data": text})
+    given = {"priority": priority} if priority is not None else {}
+    return orjson.dumps({"task_type": "text_vectorization", "data": text, **given})
 
 
-def batch_task(texts: Sequence[str], task_id: str | None = None) -> bytes:
+def batch_task(
+    texts: Sequence[str], task_id: str | None = None, *, priority: str | None = None
+) -> bytes:
     """The body of a task of many texts."""
-    named = {"task_id": task_id} if task_id is not None else {}
-    return orjson.dumps({"task_type": "batch_vectorization", "data": list(texts), **named})
+    named = {"task_id": task_id, "priority": priority}
+    given = {name: value for name, value in named.items() if value is not None}
+    return orjson.dumps({"task_type": "batch_vectorization", "data": list(texts), **given})
 
 
 async def until(

@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,27 +16,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import encoding, latency, pipeline, rest, submits
 from benchmarks.bench import Bench
+from benchmarks.charts import draw
 from benchmarks.figures import Section
 from benchmarks.machine import CHECKOUT, commit, this_machine
+from benchmarks.parts import PARTS, named
 from benchmarks.plan import DEFAULT, QUICK, Plan
-from benchmarks.report import Report, publish, save, show
-from scripts.stack import StackError, start_stack, stop_stack
+from benchmarks.report import PAGES, Report, publish, save, show
+from scripts.stack import StackError, StackState, start_stack, stop_stack
 
 INTERRUPTED = 130
+WRONG_USE = 2
 WIDTH = 150
 RESULTS = CHECKOUT / "benchmarks" / "results"
 PAGE = CHECKOUT / "docs" / "benchmarks.md"
-#: How the time of a run is shared out.
-SHARES = {
-    submits.NAME: 0.2,
-    pipeline.NAME: 0.25,
-    encoding.NAME: 0.2,
-    latency.NAME: 0.25,
-    rest.NAME: 0.1,
-}
-SECTIONS = {each.NAME: each for each in (submits, pipeline, encoding, latency, rest)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,15 +37,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, like Ctrl-C
     try:
-        report = _measured(options)
+        report = _measured(options, named(options.only))
     except KeyboardInterrupt:
         _say("interrupted; all that was started is ended")
         return INTERRUPTED
+    except ValueError as error:
+        _say(str(error))
+        return WRONG_USE
     except StackError as error:
         _say(str(error))
         return 1
     _tell(report, options)
-    return 1 if any(each.skipped or each.faults for each in report.sections) else 0
+    return 1 if any(_failed(each) for each in report.sections) else 0
+
+
+def _failed(section: Section) -> bool:
+    """Whether something was not measured that this machine could measure."""
+    return bool(section.faults or (section.skipped and not section.lacking))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,25 +61,35 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks",
         description="Measures the service on a stack of its own; ends all it started.",
     )
-    parser.add_argument("--quick", action="store_true", help="short rounds, about 1.5 minutes")
+    parser.add_argument("--quick", action="store_true", help="short rounds, rougher figures")
     parser.add_argument(
-        "--only", action="append", choices=list(SECTIONS), help="measure only this (repeatable)"
+        "--only",
+        action="append",
+        metavar="PART[,PART]",
+        help=f"measure only this (repeatable): {', '.join(PARTS)}",
+    )
+    parser.add_argument(
+        "--texts",
+        type=int,
+        metavar="N",
+        help="texts of the part memory (default: 200,000; quick: 4,000)",
     )
     parser.add_argument(
         "--publish", action="store_true", help="put the figures into docs/benchmarks.md too"
     )
     parser.add_argument(
-        "--results", type=Path, default=RESULTS, help="folder of the JSON (default: %(default)s)"
+        "--results", type=Path, default=RESULTS, help="folder of JSON and chart (%(default)s)"
     )
     return parser
 
 
-def _measured(options: argparse.Namespace) -> Report:
+def _measured(options: argparse.Namespace, names: Sequence[str]) -> Report:
     plan = QUICK if options.quick else DEFAULT
-    names = [name for name in SECTIONS if not options.only or name in options.only]
+    if options.texts:
+        plan = replace(plan, memory_texts=options.texts)
     at, machine, began_s = datetime.now(UTC), this_machine(), time.monotonic()
-    with _bench(plan) as bench:
-        sections = asyncio.run(_sections(bench, names, began_s))
+    with _bench(plan, servers=any(PARTS[name].servers for name in names)) as bench:
+        sections = asyncio.run(_sections(bench, names))
     return Report(
         at=at,
         commit=commit(),
@@ -90,50 +101,59 @@ def _measured(options: argparse.Namespace) -> Report:
 
 
 @contextmanager
-def _bench(plan: Plan) -> Iterator[Bench]:
-    """A stack and helpers of our own, ended whatever happens."""
+def _bench(plan: Plan, *, servers: bool) -> Iterator[Bench]:
+    """A stack, where one is needed, and processes of our own, ended whatever happens."""
     spawning = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="vectorize-bench-") as name:
         folder = Path(name)
-        try:
-            stack = start_stack(folder / "stack", ephemeral=True, say=_say)
-            with (
-                ProcessPoolExecutor(1, mp_context=spawning) as client,
-                ProcessPoolExecutor(1, mp_context=spawning) as peer,
-            ):
-                yield Bench(stack, folder, plan, client, peer, _say)
-        finally:
-            stop_stack(folder / "stack", say=_say)
+        with (
+            _stack(folder / "stack", servers=servers) as stack,
+            ProcessPoolExecutor(1, mp_context=spawning) as client,
+            ProcessPoolExecutor(1, mp_context=spawning) as peer,
+        ):
+            yield Bench(stack, folder, plan, client, peer, _say)
 
 
-Measure = Callable[[Bench], Awaitable[Section]]
+@contextmanager
+def _stack(folder: Path, *, servers: bool) -> Iterator[StackState]:
+    """Servers of our own; without `servers` a stack that has none."""
+    if not servers:
+        yield StackState(directory=folder, ephemeral=True)
+        return
+    try:
+        yield start_stack(folder, ephemeral=True, say=_say)
+    finally:
+        stop_stack(folder, say=_say)
 
 
-async def _sections(bench: Bench, names: Sequence[str], began_s: float) -> list[Section]:
-    """One after the other, each with its share of the time and what those before it left over."""
-    sections, share = [], 0.0
+async def _sections(bench: Bench, names: Sequence[str]) -> list[Section]:
+    """One after the other, each with its own time and what those before it left over."""
+    sections, deadline_s = [], time.monotonic()
     for name in names:
-        share += SHARES[name] / sum(SHARES[each] for each in names)
-        deadline_s = began_s + share * bench.plan.budget_s
+        deadline_s += PARTS[name].seconds * bench.plan.time
         sections.append(await _section(replace(bench, deadline_s=deadline_s), name))
     return sections
 
 
 async def _section(bench: Bench, name: str) -> Section:
     """Measure one section; what fails is said and does not end the others."""
-    measure: Measure = SECTIONS[name].measure
-    title, began_s = SECTIONS[name].TITLE, time.monotonic()
-    bench.say(title)
+    part, began_s = PARTS[name], time.monotonic()
+    bench.say(part.title)
     try:
-        section = await measure(bench)
+        section = await part.measure(bench)
     except Exception as error:  # noqa: BLE001  # a section that fails is part of the report
         bench.say(f"  failed: {error!r}")
-        return Section(name=name, title=title, skipped=f"{type(error).__name__}: {error}")
-    fewest = min(len(series.rounds) for series in section.series)
-    short = f"out of time after {fewest} of {bench.plan.rounds} rounds"
-    faults = section.faults + ([short] if fewest < bench.plan.rounds else [])
+        return Section(name=name, title=part.title, skipped=f"{type(error).__name__}: {error}")
     took_s = round(time.monotonic() - began_s, 1)
+    faults = [*section.faults, *_shortfalls(section, bench.plan)]
     return section.model_copy(update={"took_s": took_s, "faults": faults})
+
+
+def _shortfalls(section: Section, plan: Plan) -> list[str]:
+    """Whether time ran out before all rounds were measured."""
+    wanted = section.wanted_rounds or plan.rounds
+    fewest = min((len(series.rounds) for series in section.series), default=wanted)
+    return [f"out of time after {fewest} of {wanted} rounds"] if fewest < wanted else []
 
 
 def _tell(report: Report, options: argparse.Namespace) -> None:
@@ -143,9 +163,20 @@ def _tell(report: Report, options: argparse.Namespace) -> None:
     for series in report.missed:
         print(f"Missed: {series.name} ({series.unit}); see what binds it above.")
     print(f"All rounds: {save(report, options.results)}")
+    chart = options.results / report.chart_name
+    chart.write_text(draw(report), encoding="utf-8")
+    print(f"Chart: {chart}")
     if options.publish:
-        publish(report, PAGE)
+        for place in PAGES:
+            _publish(report, place, chart)
         print(f"Published in {PAGE}")
+
+
+def _publish(report: Report, place: str, chart: Path) -> None:
+    """Publish the parts of one table, where the run has any."""
+    sections = [each for each in report.sections if PARTS[each.name].page == place]
+    if sections:
+        publish(report.model_copy(update={"sections": sections}), PAGE, place, chart)
 
 
 def _say(line: str) -> None:

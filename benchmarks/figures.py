@@ -90,6 +90,10 @@ class Section(BaseModel):
     faults: list[str] = Field(default_factory=list, description="What went wrong meanwhile.")
     took_s: float = 0.0
     skipped: str | None = Field(default=None, description="Why it was not measured.")
+    lacking: bool = Field(
+        default=False, description="Skipped because the machine lacks what it would measure."
+    )
+    wanted_rounds: int | None = Field(default=None, description="Where not the plan's.")
 
 
 def binding(series: Series, cores: int) -> str:
@@ -120,6 +124,13 @@ def ratios(above: Series, below: Series) -> list[Round]:
     return [
         Round(value=up.value / down.value)
         for up, down in zip(above.rounds, below.rounds, strict=True)
+    ]
+
+
+def scaled(above: Series, factors: Sequence[float]) -> list[Round]:
+    """Each round's value times its own factor."""
+    return [
+        Round(value=each.value * factor) for each, factor in zip(above.rounds, factors, strict=True)
     ]
 
 

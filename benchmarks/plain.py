@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.services import CHECKOUT
-from config.model import Settings
-from embedding.catalog import load_catalog
+from benchmarks.contenders.model import default_entry
 from embedding.weights import checked_folder
 from models.vectors import Vector
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-MODELS_FILE = CHECKOUT / "config" / "models.yaml"
 GEMM_SIDE = 2048
 GEMM_TRIES = 5
 
@@ -44,8 +41,8 @@ def encode(texts: list[str]) -> Encoded:
 def _model() -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (seconds, 400 MB)
 
-    entry = load_catalog(MODELS_FILE, Settings().task.default_model).resolve(None)
-    return SentenceTransformer(str(checked_folder(entry)), device="cpu", local_files_only=True)
+    folder = checked_folder(default_entry())
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
 
 
 def gemm_gflops() -> dict[str, float]:

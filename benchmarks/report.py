@@ -1,5 +1,6 @@
 """A run as it is kept (JSON), shown (a table) and published (Markdown between two marks)."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from rich.table import Table
 from benchmarks.figures import OTHERS, Section, Series, binding, busy_line
 from benchmarks.machine import Machine
 
-BEGIN = "<!-- figures: begin (python -m benchmarks --publish writes this part) -->"
-END = "<!-- figures: end -->"
+#: Where figures stand on the page: one place for each of the two tables.
+PAGES = ("service", "encoder")
+BEGIN = "<!-- figures of the {}: begin (python -m benchmarks --publish writes this part) -->"
+END = "<!-- figures of the {}: end -->"
 
 
 class Report(BaseModel):
@@ -32,6 +35,11 @@ class Report(BaseModel):
         """Date and commit; two runs never share a name."""
         stamp = self.at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
         return f"{stamp}-{self.commit.replace('+', '-changed')}.json"
+
+    @property
+    def chart_name(self) -> str:
+        """The picture beside the file of the run."""
+        return self.file_name.removesuffix(".json") + ".svg"
 
     @property
     def missed(self) -> list[Series]:
@@ -92,7 +100,10 @@ def expected(series: Series) -> str:
     """What the median should be, and whether it is."""
     if series.met is None:
         return ""
-    bound = f"≥ {series.least:,.0f}" if series.least is not None else f"≤ {series.most:,.0f}"
+    if series.least is not None:
+        bound = f"≥ {number(series.least)}"
+    else:
+        bound = f"≤ {number(series.most or 0.0)}"
     return f"{bound} {'met' if series.met else 'MISSED'}"
 
 
@@ -140,10 +151,20 @@ def _markdown_table(section: Section, cores: int) -> str:
     return "\n".join([*lines, *(f"| {row} |" for row in rows)])
 
 
-def publish(report: Report, page: Path) -> None:
-    """Put the run between the page's marks; raise ValueError where it has none."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+def publish(report: Report, page: Path, place: str, chart: Path | None = None) -> None:
+    """Put the run between the page's marks of `place`, with its picture where there is one.
+
+    Raises ValueError where the page has no such marks.
+    """
+    begins, ends = BEGIN.format(place), END.format(place)
+    before, begin, rest = page.read_text(encoding="utf-8").partition(begins)
+    _, end, after = rest.partition(ends)
     if not begin or not end:
-        raise ValueError(f"{page} has no place for figures: {BEGIN} … {END}")
-    page.write_text(f"{before}{BEGIN}\n{markdown(report)}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{page} has no place for figures: {begins} … {ends}")
+    picture = f"\n\n![The same as a chart]({_from(page, chart)})" if chart is not None else ""
+    text = f"{before}{begins}\n{markdown(report)}{picture}\n{ends}{after}"
+    page.write_text(text, encoding="utf-8")
+
+
+def _from(page: Path, other: Path) -> str:
+    return Path(os.path.relpath(other.resolve(), page.resolve().parent)).as_posix()

@@ -60,7 +60,7 @@ class Service:
         self.role = role
         self.port = free_port()
         self.log = folder / f"{prefix}-{role}.log"
-        self._env = _inherited() | environment_of(stack) | self._own(folder) | dict(settings or {})
+        self._env = inherited() | environment_of(stack) | self._own(folder) | dict(settings or {})
         self._process: ProcessRef | None = None
 
     def _own(self, folder: Path) -> dict[str, str]:
@@ -114,7 +114,7 @@ class Service:
             connection.close()
 
 
-def _inherited() -> dict[str, str]:
+def inherited() -> dict[str, str]:
     """This shell's environment without settings of the service: figures must not hang on them."""
     return {
         name: value

@@ -40,8 +40,19 @@ class CpuWatch:
 
 
 def _cpu_seconds(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+    """Of a process, its living children, and those that it saw end."""
+    process = psutil.Process(pid)
+    own = _spent(process, ended_children=True)
+    return own + sum(_spent(each) for each in process.children(recursive=True))
+
+
+def _spent(process: psutil.Process, *, ended_children: bool = False) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    ended = times.children_user + times.children_system if ended_children else 0.0
+    return float(times.user + times.system + ended)
 
 
 def _machine_seconds() -> float:

@@ -1,6 +1,80 @@
 """The planner of model batches: lengths in, indices out. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: How much one call changes what is taken for the model's speed.
+NEW_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How waiting texts become model calls."""
+
+    batch_ms: float = 20.0
+    """About how long one call may take: an urgent text waits for one call at most."""
+    batch_texts: int = 256
+    """Most texts in one call."""
+    least_tokens: int = 256
+    """Tokens of a call, padding included, however slow the model is; a longer text is alone."""
+    most_tokens: int = 16_384
+    """Tokens of a call, padding included, however fast the model is."""
+    first_tokens: int = 512
+    """Tokens of a call before the model's speed is known."""
+    window_texts: int = 1024
+    """So many waiting texts of a lane are sorted by length together; age goes before length."""
+    age_after_batches: int = 8
+    """A lane that waited while so many calls went to others is next, whatever its rank."""
+    lane_requests: int = 64
+    """Most requests a lane holds, waiting or in the running call; further callers block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast a model runs here, from the calls it has made."""
+
+    tokens_per_s: float | None = None
+
+    def budget_tokens(self, options: BatchOptions) -> int:
+        """How many tokens a call may hold so that it takes about `batch_ms`."""
+        if self.tokens_per_s is None:
+            return options.first_tokens
+        wanted = int(self.tokens_per_s * options.batch_ms / 1000)
+        return max(options.least_tokens, min(options.most_tokens, wanted))
+
+    def after(self, tokens: int, seconds: float, options: BatchOptions) -> "Speed":
+        """Take a call of so many tokens into account.
+
+        Small calls say little about large ones, for their cost is mostly that of any call.
+        """
+        if seconds <= 0 or tokens * 2 < self.budget_tokens(options):
+            return self
+        now = tokens / seconds
+        before = now if self.tokens_per_s is None else self.tokens_per_s
+        return Speed(before + NEW_SHARE * (now - before))
+
+
+class Speeds:
+    """The speed of each model, by its name."""
+
+    def __init__(self, options: BatchOptions) -> None:
+        """Know nothing yet."""
+        self._options = options
+        self._by_model: dict[str, Speed] = {}
+
+    def budget_tokens(self, model: str) -> int:
+        """How many tokens a call of `model` may hold."""
+        return self._by_model.get(model, Speed()).budget_tokens(self._options)
+
+    def note(self, model: str, tokens: int, seconds: float) -> None:
+        """Take a call of `model` into account."""
+        speed = self._by_model.get(model, Speed())
+        self._by_model[model] = speed.after(tokens, seconds, self._options)
+
+
+def padded_tokens(lengths: Sequence[int]) -> int:
+    """What a batch of texts of these lengths costs: each is padded to the longest."""
+    return len(lengths) * max(lengths, default=0)
 
 
 def plan_batches(lengths: Sequence[int], *, max_items: int, max_tokens: int) -> list[list[int]]:

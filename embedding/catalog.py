@@ -11,10 +11,17 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from models.errors import UnknownModel, VectorizeError
+from models.encoding import EncodeOptions
+from models.errors import InvalidRequest, UnknownModel, VectorizeError
 from models.vectors import Passport
 
 FINGERPRINT_CHARS = 12
+#: Purposes of an input that every model knows, with an empty prompt unless it lists one.
+INPUT_TYPES = ("document", "query")
+#: A repository of the hub: `org/name`, or `name` alone.
+HUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
+
+Backend = Literal["auto", "torch", "openvino", "hashing"]
 
 
 class CatalogError(VectorizeError):
@@ -27,20 +34,32 @@ class CatalogError(VectorizeError):
 
 
 class ModelSource(BaseModel):
-    """Where a model's files lie: inside an installed package, or in a folder on disk."""
+    """Where a model's files lie: in an installed package, the hub's local cache, or a folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     package: str | None = Field(default=None, description="Import name of a package, or none.")
+    hub: str | None = Field(
+        default=None,
+        pattern=HUB_NAME,
+        description="Repository on huggingface.co, read from the local cache alone; or none.",
+    )
     folder: str = Field(
-        default=".", description="Folder in the package; without one, a path on disk."
+        default=".", description="Folder in the package or repository; else a path on disk."
     )
 
     @model_validator(mode="after")
-    def _names_a_place(self) -> Self:
-        if self.package is None and "folder" not in self.model_fields_set:
-            raise ValueError("needs a package, a folder, or both")
+    def _names_one_place(self) -> Self:
+        if self.package is not None and self.hub is not None:
+            raise ValueError("takes a package or a hub repository, not both")
+        if self.on_disk and "folder" not in self.model_fields_set:
+            raise ValueError("needs a package, a hub repository, or a folder")
         return self
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether `folder` is a path on disk."""
+        return self.package is None and self.hub is None
 
 
 class ModelEntry(BaseModel):
@@ -57,24 +76,45 @@ class ModelEntry(BaseModel):
         pattern=r"^([0-9a-f]{64})?$",
         description="sha256 of the weights: all *.safetensors, in the order of their paths.",
     )
+    config_sha256: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="sha256 of configuration and tokenizer; empty: not checked.",
+    )
     dimension: int = Field(ge=1, le=65_535)
+    matryoshka: tuple[int, ...] = Field(
+        default=(), description="Fewer `dimensions` a task may ask for; empty: none."
+    )
     max_tokens: int = Field(ge=3, description="Longest input in tokens, special ones included.")
-    backend: Literal["torch", "hashing"]
+    backend: Backend = Field(default="auto", description="What runs it; auto: the fastest here.")
     normalize: bool = Field(default=True, description="Whether vectors have length 1.")
     prompts: dict[str, str] = Field(
-        default_factory=dict, description="Text put before an input; `document` is for storing."
+        default_factory=dict, description="Text put before an input, by its `input_type`."
+    )
+    batch_texts: int | None = Field(
+        default=None, ge=1, description="Most texts in one call; None: the service's limit."
+    )
+    batch_tokens: int | None = Field(
+        default=None, ge=1, description="Most tokens in one call, padding included; None likewise."
     )
 
     @model_validator(mode="after")
-    def _has_what_its_backend_needs(self) -> Self:
-        if self.backend == "torch" and (self.source is None or not self.sha256):
-            raise ValueError("backend torch needs source and sha256")
+    def _has_files_unless_hashing(self) -> Self:
+        if self.backend != "hashing" and (self.source is None or not self.sha256):
+            raise ValueError(f"backend {self.backend} needs source and sha256")
+        return self
+
+    @model_validator(mode="after")
+    def _cuts_to_fewer_dimensions(self) -> Self:
+        for dimensions in self.matryoshka:
+            if not 1 <= dimensions <= self.dimension:
+                raise ValueError(f"matryoshka: {dimensions} is not from 1 to {self.dimension}")
         return self
 
     @property
     def prompt(self) -> str:
         """What stands before each text that is stored; mostly empty."""
-        return self.prompts.get("document", "")
+        return self.prompt_of("document")
 
     @property
     def fingerprint(self) -> str:
@@ -83,16 +123,47 @@ class ModelEntry(BaseModel):
 
     @cached_property
     def passport(self) -> Passport:
-        """What is stored beside each vector of this model."""
+        """What is stored beside each vector of this model where a task asks for nothing else."""
+        return self.passport_of(self.default_options())
+
+    def default_options(self) -> EncodeOptions:
+        """How a text is encoded where its task asks for nothing else."""
+        return EncodeOptions(prompt=self.prompt, normalize=self.normalize)
+
+    def passport_of(self, options: EncodeOptions) -> Passport:
+        """What is stored beside each vector made with `options`.
+
+        Vectors that must not be compared (other dimensions, length or prompt) get another
+        fingerprint; how a long text was cut does not make another space.
+        """
         facts: dict[str, str | int | bool] = {
             "model": self.name,
             "revision": self.revision,
             "files_hash": self.sha256,
-            "dimension": self.dimension,
-            "normalized": self.normalize,
-            "prompt": self.prompt,
+            "dimension": options.dimensions or self.dimension,
+            "normalized": options.normalize,
+            "prompt": options.prompt,
         }
         return Passport.model_validate({**facts, "fingerprint": _short_hash(facts)})
+
+    def prompt_of(self, input_type: str) -> str:
+        """What stands before an input of this type. Raises InvalidRequest, listing known types."""
+        if input_type in self.prompts:
+            return self.prompts[input_type]
+        if input_type in INPUT_TYPES:
+            return ""
+        known = ", ".join(self.input_types)
+        raise InvalidRequest(
+            field="input_type",
+            reason=f"model {self.name} knows no input type {input_type!r}; known: {known}",
+            given=input_type,
+        )
+
+    @property
+    def input_types(self) -> tuple[str, ...]:
+        """The input types a task may name."""
+        more = (name for name in self.prompts if name not in INPUT_TYPES)
+        return (*INPUT_TYPES, *more)
 
     @property
     def collection(self) -> str:
@@ -167,7 +238,7 @@ def _entry(raw: object, path: Path, at: int) -> ModelEntry:
         entry = ModelEntry.model_validate(raw)
     except ValidationError as error:
         raise CatalogError(path, f"model {_label(raw, at)}: {_first_fault(error)}") from error
-    if entry.source is None or entry.source.package is not None:
+    if entry.source is None or not entry.source.on_disk:
         return entry
     folder = str(path.parent.resolve() / Path(entry.source.folder).expanduser())
     return entry.model_copy(update={"source": ModelSource(folder=folder)})

@@ -6,6 +6,7 @@ next ones are tokenized in other threads, and batches are cut by what texts real
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +39,15 @@ class Tokenized:
         return self.tokens > len(self.ids)
 
 
+class Origin(StrEnum):
+    """Where a vector comes from."""
+
+    COMPUTED = "computed"
+    DEDUPLICATED = "deduplicated"
+    """An equal text was on its way through the model at that moment."""
+    CACHED = "cached"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedText:
     """One text's vector, and how much of the text it speaks for."""
@@ -45,6 +55,7 @@ class EncodedText:
     vector: Vector  # (dim,) float32
     tokens: int  # before truncation, prompt and special ones included
     truncated: bool
+    origin: Origin = Origin.COMPUTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +78,7 @@ class Encoder(Protocol):
     backend: str
     """What runs it, precision included: `openvino bf16`."""
 
-    def tokenize(
-        self, texts: Sequence[str], *, prompt: str, truncate: Truncate
-    ) -> list[Tokenized]:
+    def tokenize(self, texts: Sequence[str], *, prompt: str, truncate: Truncate) -> list[Tokenized]:
         """Make texts ready, `prompt` before each; too long ones are cut (START: at the start)."""
 
     def forward(self, batch: Sequence[Tokenized]) -> Vector:

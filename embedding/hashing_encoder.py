@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.catalog import ModelEntry
-from embedding.encoder import EncodedText, Outcome
+from embedding.encoder import Tokenized
+from models.encoding import Truncate
 from models.vectors import Vector
 
 SEED_BYTES = 8
 BYTES_PER_WORD = 8
+#: A text's seed takes the place of its first two ids.
+SEED_IDS = 2
 #: SplitMix64 (Steele, Lea, Flood 2014): step and the two multipliers of its finalizer.
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -24,44 +27,56 @@ class HashingEncoder:
     def __init__(self, entry: ModelEntry) -> None:
         """Prepare for `entry`; another fingerprint gives other vectors."""
         self.device = "cpu"
-        self._entry = entry
+        self.backend = "hashing"
+        self._limit = entry.max_tokens
+        self._dimension = entry.dimension
         self._person = entry.fingerprint.encode()
         words = -(-entry.dimension // BYTES_PER_WORD)
         self._steps = np.arange(1, words + 1, dtype=np.uint64) * _STEP
 
-    def encode(self, texts: Sequence[str]) -> list[Outcome]:
-        """Hash each text; one over `max_tokens` words is cut at the end first."""
-        limit = self._entry.max_tokens
-        words = [text.split() for text in texts]
-        seeds = [
-            self._seed(text if len(split) <= limit else " ".join(split[:limit]))
-            for text, split in zip(texts, words, strict=True)
-        ]
-        vectors = self._expand(np.frombuffer(b"".join(seeds), dtype="<u8"))
-        return [
-            EncodedText(vector, len(split), len(split) > limit)
-            for vector, split in zip(vectors, words, strict=True)
-        ]
+    def tokenize(self, texts: Sequence[str], *, prompt: str, truncate: Truncate) -> list[Tokenized]:
+        """Hash each text with `prompt` before it; one over `max_tokens` words is cut first."""
+        return [self._read(prompt, text, truncate) for text in texts]
+
+    def forward(self, batch: Sequence[Tokenized]) -> Vector:
+        """Grow the seeds to `(n, dim) float32` vectors, not normalized and never zero."""
+        seeds = np.array([one.ids[:SEED_IDS] for one in batch], dtype="<i4")
+        return self._expand(seeds.reshape(len(batch), SEED_IDS).view("<u8")[:, 0])
+
+    def forward_exact(self, one: Tokenized) -> Vector:
+        """Give the same `(dim,) float32` again."""
+        return np.asarray(self.forward([one])[0])
 
     def close(self) -> None:
         """Hold nothing."""
+
+    def _read(self, prompt: str, text: str, truncate: Truncate) -> Tokenized:
+        """The seed of a text, and zeros for the words that it has beyond two."""
+        words = (prompt + text).split()
+        kept = prompt + text
+        if len(words) > self._limit:
+            kept = " ".join(_cut(words, len(prompt.split()), self._limit, truncate))
+        ids = np.zeros(max(SEED_IDS, min(len(words), self._limit)), dtype=np.int32)
+        ids[:SEED_IDS] = np.frombuffer(self._seed(kept), dtype="<i4")
+        return Tokenized(ids, len(words))
 
     def _seed(self, text: str) -> bytes:
         data = text.encode("utf-8", "surrogatepass")
         return blake2b(data, digest_size=SEED_BYTES, person=self._person).digest()
 
     def _expand(self, seeds: NDArray[np.uint64]) -> Vector:
-        """Grow `(n,)` seeds to `(n, dim)` vectors of length 1 (raw bytes where not normalized)."""
+        """Grow `(n,)` seeds to `(n, dim)` vectors."""
         state = seeds[:, None] + self._steps
         state = (state ^ (state >> np.uint64(30))) * _MIX_1
         state = (state ^ (state >> np.uint64(27))) * _MIX_2
         state ^= state >> np.uint64(31)
-        signed = state.astype("<u8", copy=False).view(np.int8)[:, : self._entry.dimension]
-        raw = signed.astype(np.float32) + np.float32(0.5)  # symmetric, and never zero
-        return _normalized(raw) if self._entry.normalize else raw
+        signed = state.astype("<u8", copy=False).view(np.int8)[:, : self._dimension]
+        return np.asarray(signed + np.float32(0.5), dtype=np.float32)  # symmetric, never zero
 
 
-def _normalized(vectors: Vector) -> Vector:
-    """Scale `(n, dim)` vectors, none of them zero, to length 1 each."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    return np.asarray(vectors / lengths[:, None], dtype=np.float32)
+def _cut(words: Sequence[str], prompt: int, limit: int, truncate: Truncate) -> Sequence[str]:
+    """Keep `limit` words: the first, or with START the prompt's and the last."""
+    if truncate is not Truncate.START:
+        return words[:limit]
+    head = min(prompt, limit)
+    return [*words[:head], *words[len(words) - (limit - head) :]]

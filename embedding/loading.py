@@ -1,13 +1,115 @@
 """From a catalog's entry to a loaded encoder: the one place that knows every backend."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
 from embedding.catalog import ModelEntry
 from embedding.encoder import Encoder
 from embedding.hashing_encoder import HashingEncoder
-from embedding.torch_encoder import TORCH_DEFAULTS, TorchOptions, load_torch
+from embedding.parity import BackendRefused
+
+log = structlog.get_logger(__name__)
+
+CPU = "cpu"
+CUDA = "cuda"
+#: Where Linux shows that a GPU's driver is loaded; the last one is that of WSL.
+DEVICE_FILES = ("nvidia[0-9]*", "dxg")
 
 
-def load_encoder(entry: ModelEntry, options: TorchOptions = TORCH_DEFAULTS) -> Encoder:
-    """Load `entry` with its backend; blocking, seconds for torch. Raises BadWeights."""
-    if entry.backend == "hashing":
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How models are loaded in this process."""
+
+    cache_dir: Path
+    """Where converted models are kept; several processes may share it."""
+    device: str = "auto"
+    """Where models run: `cpu`, `cuda`, `cuda:1`; `auto`: on every GPU, else on the CPU."""
+    threads: int | None = None
+    """Threads of one forward pass on the CPU; None: the backend decides."""
+    convert_timeout_s: float = 600.0
+    """A conversion that takes longer is given up; the next backend serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A backend and the device it is to run on."""
+
+    backend: str
+    device: str
+
+
+def load_encoder(entry: ModelEntry, options: LoadOptions) -> Encoder:
+    """Load `entry` with the first backend in line that gives the model's own vectors. Blocking.
+
+    A refused backend costs a warning. Raises BadWeights where the files are not the catalog's,
+    BackendRefused where no backend is left.
+    """
+    *others, last = backends_in_line(entry.backend, device_for(options.device))
+    for choice in others:
+        try:
+            return _load(entry, choice, options)
+        except (BackendRefused, ImportError, RuntimeError) as error:
+            log.warning(
+                "backend_refused",
+                model=entry.name,
+                backend=choice.backend,
+                device=choice.device,
+                reason=" ".join(str(error).split()),
+            )
+    return _load(entry, last, options)
+
+
+def load_encoders(entry: ModelEntry, options: LoadOptions) -> Sequence[Encoder]:
+    """Load `entry` once on every GPU that `options.device` means, else once on the CPU.
+
+    Raises BadWeights, BackendRefused.
+    """
+    many = options.device == "auto" and entry.backend in {"auto", "torch"}
+    if not many or device_for(options.device) == CPU:
+        return [load_encoder(entry, options)]
+    from embedding.torch_encoder import cuda_devices  # noqa: PLC0415  (imports torch)
+
+    each = [replace(options, device=device) for device in cuda_devices()]
+    return [load_encoder(entry, one) for one in each] or [load_encoder(entry, options)]
+
+
+def device_for(wanted: str, *, devices: Path = Path("/dev")) -> str:
+    """What `auto` means here; found without torch."""
+    if wanted != "auto":
+        return wanted
+    return CUDA if any(any(devices.glob(name)) for name in DEVICE_FILES) else CPU
+
+
+def backends_in_line(wanted: str, device: str) -> list[Choice]:
+    """What to try, best first: a refused choice leaves its place to the next."""
+    on_cpu = [Choice("openvino", CPU), Choice("torch", CPU)]
+    match wanted:
+        case "hashing":
+            return [Choice("hashing", CPU)]
+        case "torch":
+            return [Choice("torch", device)]
+        case "auto" if device != CPU:
+            return [Choice("torch", device), *on_cpu]
+        case _:
+            return on_cpu
+
+
+def _load(entry: ModelEntry, choice: Choice, options: LoadOptions) -> Encoder:
+    """Load with one backend; each imports what it needs only now."""
+    if choice.backend == "hashing":
         return HashingEncoder(entry)
-    return load_torch(entry, options)
+    if choice.backend == "torch":
+        from embedding.torch_encoder import load_torch  # noqa: PLC0415  (seconds, 400 MB)
+
+        return load_torch(entry, device=choice.device, threads=options.threads)
+    from embedding.openvino_encoder import load_openvino  # noqa: PLC0415  (likewise)
+
+    return load_openvino(
+        entry,
+        cache_dir=options.cache_dir,
+        threads=options.threads,
+        timeout_s=options.convert_timeout_s,
+    )

@@ -1,30 +1,33 @@
-"""The one thread in which models run, and what it has done."""
+"""A thread in which models run: it takes call after call, so that the device never waits."""
 
-import asyncio
 import gc
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
-from embedding.calls import Call
-from embedding.encoder import Outcome
-from embedding.quality import screened
+from embedding import figures
+from embedding.batching import padded_tokens
+from embedding.encoder import Encoder
+from embedding.jobs import Call, Job
+from embedding.lane_queues import LaneQueues
+from embedding.quality import vector_faults
 from models.clock import Clock
+from models.vectors import Vector
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class CallCounts:
-    """What the model thread has done since the start."""
+@dataclass(frozen=True, slots=True, eq=False)
+class CallDone:
+    """A call that gave `(n, dim) float32`, and what is wrong with each row, or None."""
 
-    calls: int = 0
-    failed_calls: int = 0
-    """Calls that raised; each was split or, with one text, became a failed item."""
-    texts: int = 0
-    """Texts given to the model, repeats after a split included."""
-    busy_s: float = 0.0
+    vectors: Vector
+    faults: list[str | None]
+    seconds: float
+    at_s: float
+    """When it ended, on the clock's monotonic scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,47 +37,90 @@ class CallRaised:
     kind: str
 
 
+CallResult = CallDone | CallRaised
+Deliver = Callable[[Call, CallResult], None]
+
+
 class ModelThread:
-    """Runs calls one by one, off the event loop."""
+    """Runs calls one by one on one device, off the event loop."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Measure with `clock`; the thread starts with the first call."""
-        self.counts = CallCounts()
+    def __init__(self, device: int, queues: LaneQueues, deliver: Deliver, clock: Clock) -> None:
+        """Use the encoder number `device` of each model; `deliver` is called in the thread."""
+        self._device = device
+        self._queues = queues
+        self._deliver = deliver
         self._clock = clock
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._thread = threading.Thread(target=self._run, name=f"encode-{device}")
 
-    async def run(self, call: Call) -> list[Outcome] | CallRaised:
-        """Run one call: a screened outcome for each of its texts, or what went wrong."""
-        started_s = self._clock.monotonic_s()
-        found = await asyncio.get_running_loop().run_in_executor(self._executor, _attempt, call)
-        self.counts.busy_s += self._clock.monotonic_s() - started_s
-        self.counts.calls += 1
-        self.counts.texts += len(call.slots)
-        if isinstance(found, CallRaised):
-            self.counts.failed_calls += 1
-            name = call.entry.name
-            log.warning("encode_failed", model=name, texts=len(call.slots), error=found.kind)
-        return found
+    @property
+    def alive(self) -> bool:
+        """Whether calls are being run."""
+        return self._thread.is_alive()
 
-    def close(self) -> None:
-        """Let the thread end after the running call."""
-        self._executor.shutdown(wait=False)
+    def start(self) -> None:
+        """Begin to take calls."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the running call; the queues are closed before. Blocking."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (call := self._queues.wait_next_call()) is not None:
+            self._deliver(call, self._attempt(call))
+
+    def _attempt(self, call: Call) -> CallResult:
+        """Run one call and look at what comes out; never raises."""
+        try:
+            return self._forward(call)
+        except MemoryError:
+            gc.collect()
+            figures.OUT_OF_MEMORY.inc()
+            return _raised(call, "MemoryError")
+        except BaseException as error:  # noqa: BLE001  (a panic in native code is no Exception)
+            return _raised(call, type(error).__name__)
+
+    def _forward(self, call: Call) -> CallDone:
+        encoder = call.model.encoders[self._device]
+        begun_s = self._clock.monotonic_s()
+        vectors = encoder.forward([job.tokenized for job in call.jobs])
+        ended_s = self._clock.monotonic_s()
+        _count(call, ended_s - begun_s)
+        dimension = call.model.dimension
+        faults = vector_faults(vectors, texts=len(call.jobs), dimension=dimension)
+        if any(faults):
+            vectors, faults = self._mended(encoder, call, vectors, faults)
+        return CallDone(vectors, faults, ended_s - begun_s, self._clock.monotonic_s())
+
+    def _mended(
+        self, encoder: Encoder, call: Call, vectors: Vector, faults: list[str | None]
+    ) -> tuple[Vector, list[str | None]]:
+        """Compute each failing row once more, alone and in full precision."""
+        mended, left = vectors.copy(), list(faults)
+        for row, fault in enumerate(faults):
+            if fault is not None:
+                mended[row], left[row] = _exact(encoder, call.jobs[row], call.model.dimension)
+        return mended, left
 
 
-def _attempt(call: Call) -> list[Outcome] | CallRaised:
-    """Run one call in the thread and screen what comes out; never raises."""
-    try:
-        return _screened_call(call)
-    except MemoryError:
-        gc.collect()
-        return CallRaised("MemoryError")
-    except BaseException as error:  # noqa: BLE001  (a panic in the Rust tokenizer is no Exception)
-        return CallRaised(type(error).__name__)
+def _exact(encoder: Encoder, job: Job, dimension: int) -> tuple[Vector, str | None]:
+    found = encoder.forward_exact(job.tokenized)
+    [fault] = vector_faults(found[None, :], texts=1, dimension=dimension)
+    figures.RECOMPUTED.labels("mended" if fault is None else "failed").inc()
+    return found, fault
 
 
-def _screened_call(call: Call) -> list[Outcome]:
-    outcomes = call.encoder.encode([slot.text for slot in call.slots])
-    if len(outcomes) != len(call.slots):
-        raise ValueError("the encoder's answer has another length. This is a bug.")
-    entry = call.entry
-    return screened(outcomes, dimension=entry.dimension, normalized=entry.normalize)
+def _raised(call: Call, kind: str) -> CallRaised:
+    log.warning("encode_failed", model=call.model.name, texts=len(call.jobs), error=kind)
+    figures.FAILED_CALLS.labels(kind).inc()
+    return CallRaised(kind)
+
+
+def _count(call: Call, seconds: float) -> None:
+    lengths = call.lengths
+    figures.FORWARD_SECONDS.observe(seconds)
+    figures.BATCH_TOKENS.observe(sum(lengths))
+    figures.BATCH_TEXTS.observe(len(lengths))
+    figures.TOKENS.labels(call.lane).inc(sum(lengths))
+    figures.PADDED_TOKENS.inc(padded_tokens(lengths))

@@ -1,16 +1,26 @@
-"""The models this process has loaded: each on first use, each once."""
+"""The models this process has loaded: each on first use, each once, freed when nobody needs it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+import structlog
+
+from embedding import figures
 from embedding.catalog import ModelEntry
 from embedding.encoder import Encoder
-from embedding.loading import load_encoder
 from models.clock import SYSTEM_CLOCK, Clock
 from models.errors import VectorizeError
 
-DEFAULT_RETRY_AFTER_S = 30.0
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 5.0
+
+#: Loads a model on every device that there is; blocking.
+Load = Callable[[ModelEntry], Sequence[Encoder]]
+#: Memory that could still be had, in bytes.
+MemoryLeft = Callable[[], int]
 
 
 class ModelLoadFailed(VectorizeError):
@@ -24,6 +34,18 @@ class ModelLoadFailed(VectorizeError):
 
 
 @dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """How long models stay."""
+
+    retry_after_s: float = 30.0
+    """A failed load is remembered for so long; nobody tries again before."""
+    idle_s: float = 0.0
+    """A model that nobody used for so long is freed; 0: never."""
+    least_free_bytes: int = 0
+    """Below so much free memory the model longest unused is freed; 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Failure:
     """A load that failed, and until when nobody tries again."""
 
@@ -31,48 +53,97 @@ class _Failure:
     until_s: float  # on the clock's monotonic scale
 
 
+@dataclass(slots=True, eq=False)
+class LoadedModel:
+    """A model in memory, once on each device."""
+
+    name: str
+    dimension: int
+    encoders: Sequence[Encoder]
+    users: int = 0
+    used_s: float = 0.0  # when somebody last let go of it, on the clock's monotonic scale
+
+    @contextmanager
+    def in_use(self, clock: Clock) -> Iterator["LoadedModel"]:
+        """Keep it from being freed meanwhile."""
+        self.users += 1
+        try:
+            yield self
+        finally:
+            self.users -= 1
+            self.used_s = clock.monotonic_s()
+
+
 class ModelPool:
     """Loads each model in a thread on first use and keeps it; used from one event loop."""
 
     def __init__(
         self,
-        load: Callable[[ModelEntry], Encoder] = load_encoder,
+        load: Load,
+        options: PoolOptions | None = None,
         *,
+        memory_left: MemoryLeft | None = None,
         clock: Clock = SYSTEM_CLOCK,
-        retry_after_s: float = DEFAULT_RETRY_AFTER_S,
     ) -> None:
-        """Take the blocking `load`; a failure is remembered for `retry_after_s`."""
+        """Take the blocking `load`; without `memory_left` no model goes for want of memory."""
         self._load = load
+        self._options = options or PoolOptions()
+        self._memory_left = memory_left
         self._clock = clock
-        self._retry_after_s = retry_after_s
-        self._encoders: dict[str, Encoder] = {}
-        self._loading: dict[str, asyncio.Task[Encoder]] = {}
+        self._models: dict[str, LoadedModel] = {}
+        self._loading: dict[str, asyncio.Task[LoadedModel]] = {}
         self._failures: dict[str, _Failure] = {}
 
     @property
     def device(self) -> str:
         """Where the loaded models run, several joined by commas; `none` before the first."""
-        return ",".join(sorted({each.device for each in self._encoders.values()})) or "none"
+        devices = {each.device for model in self._models.values() for each in model.encoders}
+        return ",".join(sorted(devices)) or "none"
 
     def loaded(self) -> list[str]:
         """Names of the models that are ready."""
-        return list(self._encoders)
+        return list(self._models)
 
-    async def get(self, entry: ModelEntry) -> Encoder:
-        """Return the loaded model, loading it if need be. Raises ModelLoadFailed."""
-        if (ready := self._encoders.get(entry.name)) is not None:
-            return ready
-        self._refuse_if_failed_lately(entry.name)
-        return await asyncio.shield(self._loading_of(entry))
+    @asynccontextmanager
+    async def lease(self, entry: ModelEntry) -> AsyncIterator[LoadedModel]:
+        """Give the loaded model, loading it if need be; it stays as long as this is held.
+
+        Raises ModelLoadFailed.
+        """
+        model = self._models.get(entry.name) or await self._loaded(entry)
+        with model.in_use(self._clock):
+            yield model
 
     async def close(self) -> None:
         """Wait for loads under way, then free every model."""
         await asyncio.gather(*self._loading.values(), return_exceptions=True)
-        for encoder in self._encoders.values():
-            await asyncio.to_thread(encoder.close)
-        self._encoders.clear()
+        for name in list(self._models):
+            await self._unload(name, "stop")
 
-    def _loading_of(self, entry: ModelEntry) -> asyncio.Task[Encoder]:
+    async def keep_small(self) -> None:
+        """Free models that are idle, or in the way, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Free what is idle; where memory is short, the model that was longest unused."""
+        unused = sorted(
+            (model for model in self._models.values() if not model.users),
+            key=lambda model: model.used_s,
+        )
+        now_s, options = self._clock.monotonic_s(), self._options
+        for model in unused:
+            if options.idle_s and now_s - model.used_s >= options.idle_s:
+                await self._unload(model.name, "idle")
+            elif self._memory_left and self._memory_left() < options.least_free_bytes:
+                await self._unload(model.name, "memory")
+
+    async def _loaded(self, entry: ModelEntry) -> LoadedModel:
+        self._refuse_if_failed_lately(entry.name)
+        return await asyncio.shield(self._loading_of(entry))
+
+    def _loading_of(self, entry: ModelEntry) -> asyncio.Task[LoadedModel]:
         """Join the load under way, or begin one; it outlives a caller that is cancelled."""
         if (under_way := self._loading.get(entry.name)) is not None:
             return under_way
@@ -81,21 +152,38 @@ class ModelPool:
         task.add_done_callback(_mark_seen)
         return task
 
-    async def _load_in_thread(self, entry: ModelEntry) -> Encoder:
+    async def _load_in_thread(self, entry: ModelEntry) -> LoadedModel:
+        begun_s = self._clock.monotonic_s()
         try:
-            encoder = await asyncio.to_thread(self._load, entry)
+            encoders = await asyncio.to_thread(self._load, entry)
         except Exception as error:
             raise self._remember(entry.name, error) from error
         finally:
             del self._loading[entry.name]
-        self._encoders[entry.name] = encoder
-        return encoder
+        now_s = self._clock.monotonic_s()
+        model = LoadedModel(entry.name, entry.dimension, encoders, used_s=now_s)
+        self._models[entry.name] = model
+        figures.MODEL_LOADS.labels("loaded").inc()
+        figures.MODELS.set(len(self._models))
+        backends = [f"{each.backend} on {each.device}" for each in encoders]
+        log.info("model_loaded", model=entry.name, runs=backends, seconds=now_s - begun_s)
+        return model
+
+    async def _unload(self, name: str, reason: str) -> None:
+        """Free a model; who wants it meanwhile loads it again."""
+        model = self._models.pop(name)
+        figures.MODEL_UNLOADS.labels(reason).inc()
+        figures.MODELS.set(len(self._models))
+        log.info("model_freed", model=name, reason=reason)
+        for encoder in model.encoders:
+            await asyncio.to_thread(encoder.close)
 
     def _remember(self, model: str, error: Exception) -> ModelLoadFailed:
         """Note a failed load, whatever it was, as one line."""
         reason = " ".join(str(error).split()) or type(error).__name__
-        until_s = self._clock.monotonic_s() + self._retry_after_s
+        until_s = self._clock.monotonic_s() + self._options.retry_after_s
         self._failures[model] = _Failure(reason, until_s)
+        figures.MODEL_LOADS.labels("failed").inc()
         return ModelLoadFailed(model=model, reason=reason)
 
     def _refuse_if_failed_lately(self, model: str) -> None:
@@ -107,7 +195,7 @@ class ModelPool:
         del self._failures[model]
 
 
-def _mark_seen(task: asyncio.Task[Encoder]) -> None:
+def _mark_seen(task: asyncio.Task[LoadedModel]) -> None:
     """Read the exception, so that asyncio does not report it when every caller has left."""
     if not task.cancelled():
         task.exception()

@@ -1,48 +1,50 @@
 """The gate every vector passes before it leaves: finite, not zero, of the right size. Pure."""
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 
-from embedding.encoder import EncodeFailure, Outcome
-from models.states import ItemErrorCode
+from models.encoding import EncodeOptions
 from models.vectors import Vector
 
-#: How far the length of a normalized vector may be from 1.
-UNIT_TOLERANCE = 1e-2
-#: Lengths that a vector which is not normalized may have.
+#: Lengths that a model's vector may have before it is normalized.
 LEAST_NORM, LARGEST_NORM = 1e-6, 1e6
 
 
-def screened(outcomes: Sequence[Outcome], *, dimension: int, normalized: bool) -> list[Outcome]:
-    """Turn each unusable vector into a BAD_VECTOR failure; the others stay as they are."""
+class WrongShape(ValueError):
+    """The encoder's answer has not one row of the model's dimension for each text."""
+
+
+def vector_faults(vectors: Vector, *, texts: int, dimension: int) -> list[str | None]:
+    """Say of each row of `(texts, dimension) float32` what is wrong with it, or None.
+
+    Raises WrongShape where rows cannot be told apart: no vector may move to another text.
+    """
+    if vectors.shape != (texts, dimension) or vectors.dtype != np.float32:
+        given = f"{vectors.shape} {vectors.dtype}"
+        raise WrongShape(f"the encoder gave {given}, not ({texts}, {dimension}) float32")
     with np.errstate(all="ignore"):
-        return [_screened_one(outcome, dimension, normalized=normalized) for outcome in outcomes]
+        norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    return [_norm_fault(float(norm)) for norm in norms]
 
 
-def _screened_one(outcome: Outcome, dimension: int, *, normalized: bool) -> Outcome:
-    if isinstance(outcome, EncodeFailure):
-        return outcome
-    fault = vector_fault(outcome.vector, dimension=dimension, normalized=normalized)
-    return outcome if fault is None else EncodeFailure(ItemErrorCode.BAD_VECTOR, fault)
-
-
-def vector_fault(vector: Vector, *, dimension: int, normalized: bool) -> str | None:
-    """Say what is wrong with a vector that should be `(dimension,) float32`, or None."""
-    if vector.shape != (dimension,) or vector.dtype != np.float32:
-        return f"the vector is {vector.shape} {vector.dtype}, not ({dimension},) float32"
-    norm = math.sqrt(float(vector @ vector))
-    if not math.isfinite(norm):
-        return "the vector has values that are not finite, or far too large"
-    return _norm_fault(norm, normalized=normalized)
-
-
-def _norm_fault(norm: float, *, normalized: bool) -> str | None:
+def _norm_fault(norm: float) -> str | None:
+    if not np.isfinite(norm):
+        return "the vector has values that are not finite"
     if norm == 0:
         return "the vector is zero"
-    if normalized and abs(norm - 1) > UNIT_TOLERANCE:
-        return f"the vector has length {norm:.4g}, not 1"
     if not LEAST_NORM <= norm <= LARGEST_NORM:
         return f"the vector has the implausible length {norm:.4g}"
     return None
+
+
+def shaped(vectors: Vector, options: EncodeOptions) -> Vector:
+    """Cut `(n, dim)` sound vectors to the wanted dimensions, then scale them to length 1 if asked.
+
+    In this order, as sentence-transformers does it: the leading values of a Matryoshka model are
+    a vector of their own. A row whose leading values are all zero becomes NaN.
+    """
+    cut = vectors[:, : options.dimensions]
+    if not options.normalize:
+        return np.ascontiguousarray(cut)
+    with np.errstate(all="ignore"):
+        norms = np.linalg.norm(cut.astype(np.float64), axis=1, keepdims=True)
+        return np.asarray(cut / norms, dtype=np.float32)

@@ -1,175 +1,166 @@
-"""The reference encoder: sentence-transformers on torch, offline, from checked local files."""
+"""The encoder on torch: fp16 on CUDA, full precision on the CPU. Importing it imports torch."""
 
 import gc
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
+import structlog
+import torch
 
-from embedding.batching import plan_batches
 from embedding.catalog import ModelEntry
-from embedding.encoder import EncodedText, Outcome
-from embedding.weights import BadWeights, checked_folder
+from embedding.encoder import Tokenized
+from embedding.parity import BackendRefused, refuse_unless_equal
+from embedding.sentence_model import (
+    CPU,
+    SentenceForward,
+    load_sentence_model,
+    pad_id,
+    reference_vectors,
+    tokenizer_definition,
+)
+from embedding.tokenizing import TextTokenizer
+from embedding.torch_staging import Staging
+from embedding.weights import checked_folder
+from models.encoding import Truncate
 from models.vectors import Vector
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-    from tokenizers import Tokenizer
+log = structlog.get_logger(__name__)
+
+FULL = "fp32"
+HALF = "fp16"
+
+#: Loads the model once more, in full precision on the CPU.
+LoadExact = Callable[[], SentenceForward]
 
 
-@dataclass(frozen=True, slots=True)
-class TorchOptions:
-    """How a model is run on torch."""
+def load_torch(
+    entry: ModelEntry, *, device: str = CPU, threads: int | None = None
+) -> "TorchEncoder":
+    """Load `entry` from its checked files on `device` (`cpu`, `cuda`, `cuda:1`). Takes seconds.
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where it runs; auto: CUDA where there is one."""
-    threads: int | None = None
-    """Threads of one forward pass on the CPU, for the whole process; None: torch decides."""
-    forward_texts: int = 64
-    """Most texts in one forward pass."""
-    forward_tokens: int = 4096
-    """Most tokens in one forward pass, padding included."""
-
-
-#: Torch decides.
-TORCH_DEFAULTS = TorchOptions()
-
-
-def load_torch(entry: ModelEntry, options: TorchOptions = TORCH_DEFAULTS) -> "TorchEncoder":
-    """Load `entry` from its checked files, without network. Takes seconds: imports torch.
-
-    Raises BadWeights where the files or what they say do not fit the catalog.
+    `threads` is for the whole process, None: torch decides. Raises BadWeights, and BackendRefused
+    where the device does not answer or gives other vectors than sentence-transformers.
     """
-    import torch  # noqa: PLC0415  (seconds and 400 MB: only who loads a model pays)
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (likewise)
-    from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415  (likewise)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if device == CPU:
+        return _accepted(entry, device, FULL)
+    if not torch.cuda.is_available():
+        raise BackendRefused(f"torch finds no {device} here")
+    try:
+        return _accepted(entry, device, HALF)
+    except BackendRefused as error:
+        log.warning("precision_refused", model=entry.name, reason=error.message, next=FULL)
+    _free(device)
+    return _accepted(entry, device, FULL)
 
+
+def cuda_devices() -> list[str]:
+    """Every GPU that torch can use: `cuda:0`, `cuda:1`."""
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+
+
+def _accepted(entry: ModelEntry, device: str, precision: str) -> "TorchEncoder":
+    """An encoder that gave the reference vectors. Raises BackendRefused, BadWeights."""
     folder = checked_folder(entry)
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # no terminal; it ships no types
-    device = _pick_device(options.device, cuda=torch.cuda.is_available())
-    model = SentenceTransformer(
-        str(folder),
+    model = load_sentence_model(folder, entry, device)
+    expected = reference_vectors(model)
+    exact = precision == FULL
+    encoder = TorchEncoder(
+        SentenceForward(model if exact else model.half()).eval(),
+        entry,
         device=device,
-        local_files_only=True,
-        trust_remote_code=False,
-        model_kwargs={"use_safetensors": True},
+        precision=precision,
+        load_exact=lambda: SentenceForward(load_sentence_model(folder, entry)).eval(),
     )
-    model.eval()
-    _fit(model, entry)
-    return TorchEncoder(model, entry, device, options)
-
-
-def _pick_device(wanted: str, *, cuda: bool) -> str:
-    if wanted == "auto":
-        return "cuda" if cuda else "cpu"
-    return wanted
-
-
-def _fit(model: "SentenceTransformer", entry: ModelEntry) -> None:
-    """Set the entry's limit and check its facts. Raises BadWeights."""
-    dimension, longest = model.get_embedding_dimension(), model.max_seq_length
-    if dimension != entry.dimension:
-        raise BadWeights(
-            f"model {entry.name}: makes vectors of {dimension} values, "
-            f"the catalog says {entry.dimension}"
-        )
-    if longest is not None and entry.max_tokens > longest:
-        raise BadWeights(
-            f"model {entry.name}: takes {longest} tokens, the catalog says {entry.max_tokens}"
-        )
-    model.max_seq_length = entry.max_tokens
-    model.default_prompt_name = None  # the catalog's prompt counts, not the folder's
-
-
-def _counter_of(model: "SentenceTransformer") -> "Tokenizer":
-    """A copy of the model's tokenizer that neither cuts nor pads."""
-    from tokenizers import Tokenizer  # noqa: PLC0415  (comes with torch's company)
-
-    counter = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
-    counter.no_truncation()
-    counter.no_padding()
-    return counter
+    refuse_unless_equal(encoder, expected, exact=exact)
+    return encoder
 
 
 class TorchEncoder:
-    """A sentence-transformers model in inference mode; texts over its limit are cut at the end."""
+    """A sentence-transformers model in inference mode."""
 
     def __init__(
-        self, model: "SentenceTransformer", entry: ModelEntry, device: str, options: TorchOptions
+        self,
+        forward: SentenceForward,
+        entry: ModelEntry,
+        *,
+        device: str,
+        precision: str,
+        load_exact: LoadExact,
     ) -> None:
-        """Wrap a loaded `model` that lies on `device`."""
+        """Run `forward`, which lies on `device` in `precision`."""
         self.device = device
-        self._model: SentenceTransformer | None = model
-        self._counter = _counter_of(model)
-        self._entry = entry
-        self._options = options
+        self.backend = f"torch {precision}"
+        model = forward.model
+        self._tokenizer = TextTokenizer(tokenizer_definition(model), entry.max_tokens)
+        self._stage = partial(Staging, pad_id=pad_id(model), max_tokens=entry.max_tokens)
+        self._name = entry.name
+        self._load_exact = load_exact
+        self._fast: _Placed | None = _Placed(forward, self._stage(device))
+        self._exact = self._fast if precision == FULL else None
 
-    def encode(self, texts: Sequence[str]) -> list[Outcome]:
-        """Encode `texts` in batches of like length. Raises MemoryError when memory runs out."""
-        limit = self._entry.max_tokens
-        tokens = self._count(texts)
-        vectors = self._forward(texts, [min(count, limit) for count in tokens])
-        return [
-            EncodedText(vector, count, count > limit)
-            for vector, count in zip(vectors, tokens, strict=True)
-        ]
+    def tokenize(self, texts: Sequence[str], *, prompt: str, truncate: Truncate) -> list[Tokenized]:
+        """Make texts ready for the model; from any thread."""
+        return self._tokenizer.tokenize(texts, prompt=prompt, truncate=truncate)
+
+    def forward(self, batch: Sequence[Tokenized]) -> Vector:
+        """Give `(n, dim) float32`, an array of its own. Raises MemoryError, the cache emptied."""
+        if self._fast is None:
+            raise RuntimeError(f"model {self._name} is closed")
+        with _out_of_memory_as_memory_error(self.device):
+            return self._fast.run(batch)
+
+    def forward_exact(self, one: Tokenized) -> Vector:
+        """Give `(dim,) float32` of one text alone in full precision, on the CPU if need be."""
+        if self._fast is None:
+            raise RuntimeError(f"model {self._name} is closed")
+        if self._exact is None:
+            self._exact = _Placed(self._load_exact(), self._stage(CPU))
+        return np.asarray(self._exact.run([one])[0])
 
     def close(self) -> None:
         """Drop the model and free its memory."""
-        self._model = None
+        self._fast = self._exact = None
         _free(self.device)
 
-    def _count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text before truncation, the prompt and special ones included."""
-        prompt = self._entry.prompt
-        found = self._counter.encode_batch_fast([prompt + text for text in texts])
-        return [len(encoding.ids) for encoding in found]
 
-    def _forward(self, texts: Sequence[str], lengths: Sequence[int]) -> Vector:
-        """Run the planned batches: `(n, dim) float32`, in the order of `texts`."""
-        vectors = np.empty((len(texts), self._entry.dimension), dtype=np.float32)
-        for batch in plan_batches(
-            lengths,
-            max_items=self._options.forward_texts,
-            max_tokens=self._options.forward_tokens,
-        ):
-            vectors[batch] = self._run([texts[index] for index in batch])
-        return vectors
+class _Placed:
+    """A model beside the staging of the device it lies on."""
 
-    def _run(self, texts: list[str]) -> Vector:
-        """One forward pass over one batch: `(n, dim) float32`."""
-        if self._model is None:
-            raise RuntimeError(f"model {self._entry.name} is closed")
-        try:
-            found = self._model.encode(
-                texts,
-                prompt=self._entry.prompt or None,
-                batch_size=len(texts),
-                show_progress_bar=False,
-                normalize_embeddings=self._entry.normalize,
-            )
-        except RuntimeError as error:
-            _reraise_out_of_memory(error, self.device)
+    def __init__(self, forward: SentenceForward, staging: Staging) -> None:
+        self._forward = forward
+        self._staging = staging
+
+    @torch.inference_mode()
+    def run(self, batch: Sequence[Tokenized]) -> Vector:
+        """Give `(n, dim) float32`."""
+        return self._staging.fetch(self._forward(*self._staging.place(batch)))
+
+
+@contextmanager
+def _out_of_memory_as_memory_error(device: str) -> Iterator[None]:
+    """Raise MemoryError, with the device's cache freed, where that is what an error means."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and _CPU_SIGN not in str(error):
             raise
-        return np.asarray(found, dtype=np.float32)
+        message = f"out of memory on {device}"
+    else:
+        return
+    _free(device)  # outside the handler: the error's traceback holds the tensors
+    raise MemoryError(message)
 
 
-def _reraise_out_of_memory(error: RuntimeError, device: str) -> None:
-    """Raise MemoryError, with the device's cache freed, where that is what `error` means."""
-    import torch  # noqa: PLC0415  (loaded by now)
-
-    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        _free(device)
-        raise MemoryError(f"out of memory on {device}") from error
+#: How torch says that memory ran out on the CPU.
+_CPU_SIGN = "can't allocate memory"
 
 
 def _free(device: str) -> None:
     """Give unused memory back."""
-    import torch  # noqa: PLC0415  (loaded by now)
-
     gc.collect()
-    if device.startswith("cuda"):
+    if device != CPU:
         torch.cuda.empty_cache()

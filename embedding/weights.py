@@ -1,6 +1,8 @@
 """Where a model's files lie, and whether they are the ones the catalog means."""
 
 import hashlib
+import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,6 +10,8 @@ from embedding.catalog import ModelEntry, ModelSource
 from models.errors import VectorizeError
 
 BLOCK_BYTES = 1 << 20
+#: Files that decide what the model reads and how it computes, apart from its weights.
+CONFIG_SUFFIXES = frozenset({".bpe", ".jinja", ".json", ".model", ".spm", ".txt"})
 #: Weights that can carry code, which is why they are refused.
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
@@ -17,19 +21,17 @@ class BadWeights(VectorizeError):
 
 
 def checked_folder(entry: ModelEntry) -> Path:
-    """The folder with the entry's files, their hash checked. Raises BadWeights."""
+    """The folder with the entry's files, their hashes checked. Raises BadWeights."""
     if entry.source is None:
         raise BadWeights(f"model {entry.name}: the catalog names no source")
-    folder = _locate(entry.source)
+    folder = _locate(entry.source, entry.revision)
     if not folder.is_dir():
         raise BadWeights(f"model {entry.name}: no folder {folder}")
     _refuse_pickles(entry, folder)
-    given = weights_hash(folder)
-    if given != entry.sha256:
-        raise BadWeights(
-            f"model {entry.name}: sha256 of the weights in {folder} is {given}, "
-            f"the catalog says {entry.sha256}"
-        )
+    _expect(entry, f"the weights in {folder}", weights_hash(folder), entry.sha256)
+    if entry.config_sha256:
+        given = config_hash(folder)
+        _expect(entry, f"configuration and tokenizer in {folder}", given, entry.config_sha256)
     return folder
 
 
@@ -37,23 +39,70 @@ def weights_hash(folder: Path) -> str:
     """sha256 over all *.safetensors below `folder`, in the order of their paths."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.safetensors")):
-        with path.open("rb") as file:
-            while block := file.read(BLOCK_BYTES):
+        for block in _blocks(path):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def config_hash(folder: Path) -> str:
+    """sha256 over names and contents of configuration and tokenizer files, in path order."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in CONFIG_SUFFIXES and path.is_file():
+            name = path.relative_to(folder).as_posix()
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+            for block in _blocks(path):
                 digest.update(block)
     return digest.hexdigest()
 
 
-def _locate(source: ModelSource) -> Path:
-    """Find the folder without importing a top-level package's code. Raises BadWeights."""
-    if source.package is None:
-        return Path(source.folder)
+def _blocks(path: Path) -> Iterator[bytes]:
+    """A file's content, block by block."""
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block
+
+
+def _expect(entry: ModelEntry, what: str, given: str, expected: str) -> None:
+    """Raise BadWeights unless the two hashes are one."""
+    if given != expected:
+        raise BadWeights(
+            f"model {entry.name}: sha256 of {what} is {given}, the catalog says {expected}"
+        )
+
+
+def _locate(source: ModelSource, revision: str) -> Path:
+    """Find the folder without network and without a package's code. Raises BadWeights."""
+    if source.package is not None:
+        return _package_folder(source.package) / source.folder
+    if source.hub is not None:
+        return _snapshot_folder(source.hub, revision) / source.folder
+    return Path(source.folder)
+
+
+def _package_folder(package: str) -> Path:
+    """Where a package lies; a top-level one is not imported for it."""
     try:
-        spec = find_spec(source.package)
+        spec = find_spec(package)
     except (ImportError, ValueError) as error:
-        raise BadWeights(f"package {source.package} cannot be found: {error}") from error
+        raise BadWeights(f"package {package} cannot be found: {error}") from error
     if spec is None or not spec.submodule_search_locations:
-        raise BadWeights(f"package {source.package} is not installed")
-    return Path(spec.submodule_search_locations[0]) / source.folder
+        raise BadWeights(f"package {package} is not installed")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _snapshot_folder(repository: str, revision: str) -> Path:
+    """Where the hub's local cache holds a repository at `revision` (commit, branch or tag)."""
+    from huggingface_hub import snapshot_download  # noqa: PLC0415  (only who uses the hub pays)
+    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415  (likewise)
+
+    try:
+        return Path(snapshot_download(repository, revision=revision, local_files_only=True))
+    except LocalEntryNotFoundError as error:
+        raise BadWeights(
+            f"{repository} at revision {revision} is not in the hub's local cache: fetch it with "
+            f"`hf download {repository} --revision {revision}`"
+        ) from error
 
 
 def _refuse_pickles(entry: ModelEntry, folder: Path) -> None:
@@ -62,3 +111,9 @@ def _refuse_pickles(entry: ModelEntry, folder: Path) -> None:
         for path in folder.rglob(pattern):
             if not any(path.parent.glob("*.safetensors")):
                 raise BadWeights(f"model {entry.name}: only safetensors are read, not {path}")
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        print(f"sha256: {weights_hash(Path(argument))}")  # noqa: T201  (for a person)
+        print(f"config_sha256: {config_hash(Path(argument))}")  # noqa: T201  (likewise)

@@ -1,8 +1,21 @@
 """How texts are to be encoded: the options of a task, resolved against the catalog."""
 
 from enum import StrEnum
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
+
+#: Input types that every model knows: what is stored, and what looks for it.
+DOCUMENT: Final = "document"
+QUERY: Final = "query"
+#: The longest prompt a client may give, in characters.
+LONGEST_PROMPT = 2_000
+
+#: What a client may write into a field of this meaning.
+Dimensions = Annotated[int, Field(strict=True, ge=1)]
+Normalize = Annotated[bool, Field(strict=True)]
+InputType = Annotated[str, Field(min_length=1, max_length=64)]
+Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT)]
 
 
 class Truncate(StrEnum):

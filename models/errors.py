@@ -42,12 +42,20 @@ class VectorizeError(Exception):
 class InvalidRequest(VectorizeError):
     """The request is not valid."""
 
-    def __init__(self, *, field: str, reason: str, given: str | float | None = None) -> None:
-        """Name the `field`, the `reason` and, where it helps, what was `given`."""
+    def __init__(
+        self,
+        *,
+        field: str,
+        reason: str,
+        given: str | float | None = None,
+        allowed: Sequence[str | int] | None = None,
+    ) -> None:
+        """Name the `field`, the `reason` and, where it helps, what was `given` and is `allowed`."""
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
         self.given = given
+        self.allowed = None if allowed is None else tuple(allowed)
 
 
 class MalformedJson(InvalidRequest):
@@ -77,11 +85,12 @@ class UnknownModel(InvalidRequest):
 
     def __init__(self, *, given: str, allowed: Sequence[str]) -> None:
         """List the `allowed` names beside the one `given`."""
-        names = ", ".join(allowed)
         super().__init__(
-            field="model_name", reason=f"unknown model {given!r}; allowed: {names}", given=given
+            field="model_name",
+            reason=f"unknown model {given!r}; allowed: {', '.join(allowed)}",
+            given=given,
+            allowed=allowed,
         )
-        self.allowed = tuple(allowed)
 
 
 class IdempotencyConflict(InvalidRequest):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
+from models.encoding import DOCUMENT, EncodeOptions, Encoding
 from models.ids import DEFAULT_TENANT
 from models.states import Lane, TaskType
 from models.tasks import RECORD_VERSION
@@ -42,6 +43,9 @@ class Accepted(_Event):
         default_factory=list, description="Items that never became part of a unit."
     )
     own_ids: bool = False
+    options: EncodeOptions = EncodeOptions()
+    input_type: str = Field(default=DOCUMENT, description="Empty: the task gave its own prompt.")
+    encoding: Encoding = Encoding.FLOAT
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     callback_url: str | None = None
     retry_of: str | None = None
@@ -65,6 +69,9 @@ class UnitDone(_Event):
     failures: list[ItemFailure] = Field(default_factory=list)
     tokens: int = 0
     truncated: int = 0
+    computed: int = 0
+    deduplicated: int = 0
+    cached: int = 0
     worker: str
     queue_ms: int = 0
     encode_ms: int = 0

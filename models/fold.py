@@ -166,6 +166,9 @@ def _unit_done(row: TaskRow, event: UnitDone, offset: int) -> Folded:
         first_error=row.first_error or (failures[0].message if failures else None),
         truncated_items=row.truncated_items + event.truncated,
         tokens=row.tokens + event.tokens,
+        computed_items=row.computed_items + event.computed,
+        deduplicated_items=row.deduplicated_items + event.deduplicated,
+        cached_items=row.cached_items + event.cached,
     )
     return Folded(
         _finish_if_done(counted, event.at_ms),

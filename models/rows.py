@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from models.bitmap import Bitmap
+from models.encoding import DOCUMENT, EncodeOptions, Encoding
 from models.ids import DEFAULT_TENANT
 from models.states import FINAL, Lane, TaskState, TaskType
 from models.tasks import RECORD_VERSION
@@ -28,6 +29,15 @@ class TaskRow(BaseModel):
     collection: str
     lane: Lane
     own_ids: bool = False
+    options: EncodeOptions = Field(
+        default=EncodeOptions(), description="How its texts become vectors, all resolved."
+    )
+    input_type: str = Field(
+        default=DOCUMENT, description="Whose prompt that is; empty: the task gave its own."
+    )
+    encoding: Encoding = Field(
+        default=Encoding.FLOAT, description="How its result shows vectors by default."
+    )
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     callback_url: str | None = None
     retry_of: str | None = None
@@ -52,6 +62,11 @@ class TaskRow(BaseModel):
     failed_items: int = 0
     truncated_items: int = 0
     tokens: int = 0
+    computed_items: int = Field(default=0, description="Vectors that the model computed.")
+    deduplicated_items: int = Field(
+        default=0, description="Vectors taken from an equal text that was under way."
+    )
+    cached_items: int = Field(default=0, description="Vectors taken from the cache.")
     resent: int = Field(default=0, description="How often the sweep sent its units again.")
     sweeps_due_ms: list[int] = Field(
         default_factory=list, description="When its stored vectors are to be removed (again)."

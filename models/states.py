@@ -53,6 +53,7 @@ class ItemErrorCode(StrEnum):
 
     EMPTY_TEXT = "empty_text"
     TEXT_TOO_LARGE = "text_too_large"
+    TEXT_TOO_LONG = "text_too_long"
     ENCODE_FAILED = "encode_failed"
     BAD_VECTOR = "bad_vector"
     STORE_REFUSED = "store_refused"

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 import orjson
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from models.encoding import Dimensions, Encoding, InputType, Normalize, Prompt, Truncate
 from models.ids import DEFAULT_TENANT, TASK_ID_PATTERN
 from models.states import Lane, TaskType, lane_of
 
@@ -56,6 +57,31 @@ class TaskRequest(BaseModel):
         allow_inf_nan=False,
         description="Seconds after which an unfinished task expires.",
     )
+    dimensions: Dimensions | None = Field(
+        default=None,
+        description="Leading numbers of each vector to keep, of those that the model is trained "
+        "for (Matryoshka); default: all.",
+    )
+    normalize: Normalize | None = Field(
+        default=None,
+        description="Whether vectors are scaled to length 1; default: as the model's entry says.",
+    )
+    input_type: InputType | None = Field(
+        default=None,
+        description="Which of the model's prompts stands before each text; default: document.",
+    )
+    prompt: Prompt | None = Field(
+        default=None,
+        description="Put before each text instead of the model's prompt; not with input_type.",
+    )
+    truncate: Truncate = Field(
+        default=Truncate.END,
+        description="A text longer than the model takes: cut its end or its start, or fail it.",
+    )
+    encoding: Encoding = Field(
+        default=Encoding.FLOAT,
+        description="How the task's result shows vectors unless its reader says otherwise.",
+    )
     callback_url: AnyHttpUrl | None = Field(
         default=None, description="Where a notice of the final state goes (delivered later)."
     )
@@ -84,6 +110,12 @@ class TaskRequest(BaseModel):
             raise ValueError(f"item_ids: {len(self.item_ids)} ids for {len(self.texts)} texts")
         if self.item_ids is not None and len(set(self.item_ids)) != len(self.item_ids):
             raise ValueError("item_ids: an id stands twice; each text needs its own")
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_prompt(self) -> Self:
+        if self.prompt is not None and self.input_type is not None:
+            raise ValueError("prompt: give either prompt or input_type")
         return self
 
     @property

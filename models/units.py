@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from models.encoding import EncodeOptions
 from models.ids import DEFAULT_TENANT, UnitId, unit_id
 from models.states import ItemErrorCode, Lane
 from models.tasks import RECORD_VERSION
@@ -81,6 +82,9 @@ class Unit(BaseModel):
     sent_ms: int = Field(description="When intake sent this unit; queue wait counts from here.")
     deadline_ms: int | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    options: EncodeOptions = Field(
+        default=EncodeOptions(), description="How its texts become vectors."
+    )
     items: list[UnitItem]
     reply: ReplyAddress | None = None
 
@@ -118,6 +122,11 @@ class EncodedUnit(BaseModel):
     unit: Unit
     outcomes: list[ItemOutcome]
     failures: list[ItemFailure] = Field(default_factory=list)
+    computed: int = Field(default=0, ge=0, description="Vectors that the model computed.")
+    deduplicated: int = Field(
+        default=0, ge=0, description="Vectors taken from an equal text that was under way."
+    )
+    cached: int = Field(default=0, ge=0, description="Vectors taken from the cache.")
     dimension: int = Field(ge=0)
     worker: str
     queue_ms: int = Field(description="From intake's send to the model's start.")

@@ -41,6 +41,8 @@ class StoredItem:
     passport: Passport
     vector: Vector
     metadata: dict[str, JsonValue] = field(default_factory=dict)
+    tokens: int = 0  # of the text before it was cut, prompt included
+    truncated: bool = False
 
 
 class Space(BaseModel):
@@ -60,6 +62,9 @@ class StoredVector:
     index: int
     item: str
     vector: Vector | None
+    tokens: int | None = None
+    """None where the object does not say: one that an older version wrote."""
+    truncated: bool | None = None
 
 
 class Hit(BaseModel):

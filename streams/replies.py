@@ -13,10 +13,11 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from models.clock import Clock
+from models.encoding import EncodeOptions
 from models.errors import NoEmbedWorker, VectorizeError
 from models.states import Lane
 from models.units import ReplyAddress, Unit, UnitItem
-from models.vectors import Vector
+from models.vectors import Passport, Vector
 from streams.codec import decode_vectors, encode
 from streams.producing import Producer
 from streams.topics import TopicNames
@@ -49,8 +50,10 @@ class Asker:
         self._clock = clock
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
 
-    async def embed(self, model: str, fingerprint: str, text: str, timeout_s: float) -> Vector:
-        """Get the vector of `text`, `(dim,) float32`.
+    async def embed(
+        self, passport: Passport, options: EncodeOptions, text: str, timeout_s: float
+    ) -> Vector:
+        """Get the vector of `text`, `(dim,) float32`, as `options` make it and `passport` says.
 
         Raises NoEmbedWorker when none is alive or none answers within `timeout_s`, ItemRefused
         when the model gave no vector.
@@ -63,7 +66,7 @@ class Asker:
             async with asyncio.timeout(timeout_s):
                 await self.listening.wait()
                 await self._ask(
-                    model, fingerprint, text, correlation_id=correlation_id, timeout_s=timeout_s
+                    passport, options, text, correlation_id=correlation_id, timeout_s=timeout_s
                 )
                 return _vector_in(await future)
         except TimeoutError as error:
@@ -72,7 +75,13 @@ class Asker:
             del self._waiting[correlation_id]
 
     async def _ask(
-        self, model: str, fingerprint: str, text: str, *, correlation_id: str, timeout_s: float
+        self,
+        passport: Passport,
+        options: EncodeOptions,
+        text: str,
+        *,
+        correlation_id: str,
+        timeout_s: float,
     ) -> None:
         now_ms = self._clock.now_ms()
         deadline_ms = now_ms + int(timeout_s * 1000)
@@ -80,8 +89,9 @@ class Asker:
             task_id=f"reply-{correlation_id}",
             number=0,
             lane=Lane.HIGH,
-            model=model,
-            fingerprint=fingerprint,
+            model=passport.model,
+            fingerprint=passport.fingerprint,
+            options=options,
             collection="",
             submitted_ms=now_ms,
             sent_ms=now_ms,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from models.encoding import Encoding
 from models.metrics import Tally, TaskMetrics
 from models.paging import Page
 from models.rows import TaskRow
@@ -15,7 +16,8 @@ from models.tasks import TaskRequest
 from models.units import ItemFailure
 from web.health import Health
 from web.limits import DEFAULT_PAGE_SIZE, DEFAULT_RESULT_ITEMS, WebLimits
-from web.search import SearchAnswer, SearchRequest
+from web.search import SearchAnswer
+from web.search_request import SearchRequest
 from web.views import CancelRequestedView, Receipt, ResultPage, TaskPage, TaskView
 
 JSON_TYPE = dict[str, object]
@@ -39,7 +41,7 @@ class ProblemDocument(TypedDict, total=False):
     setting: Annotated[str, Field(description="The setting that moves the limit.")]
     state: Annotated[str, Field(description="The state the task is in.")]
     task_id: str
-    allowed: list[str]
+    allowed: list[str | int]
 
 
 class BatchRequest(TypedDict):
@@ -196,8 +198,9 @@ def _result_params(limits: WebLimits) -> tuple[Param, ...]:
         ),
         Param(
             "encoding",
-            {"type": "string", "enum": ["float", "base64"], "default": "float"},
-            "How vectors are written; base64 is of little-endian float32.",
+            {"type": "string", "enum": list(Encoding)},
+            "How vectors are written, by default as the task asks (`encoding`); base64 is of "
+            "little-endian float32.",
         ),
         Param("vectors", {"type": "boolean", "default": True}, "Whether vectors are sent at all."),
     )

@@ -8,12 +8,13 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from models.encoding import EncodeOptions
 from models.metrics import Tally
 from models.paging import Page, PageQuery
 from models.rows import TaskRow
 from models.tasks import TaskRequest
 from models.units import ItemFailure, SourcePlace
-from models.vectors import Hit, Space, StoredVector, Vector
+from models.vectors import Hit, Passport, Space, StoredVector, Vector
 from models.workers import WorkerBeat
 
 
@@ -97,8 +98,13 @@ class VectorReader(Protocol):
 class Asker(Protocol):
     """A waiting caller's way to an embed worker."""
 
-    async def embed(self, model: str, fingerprint: str, text: str, timeout_s: float) -> Vector:
-        """The vector of `text`, `(dim,) float32`; raise NoEmbedWorker where none answers."""
+    async def embed(
+        self, passport: Passport, options: EncodeOptions, text: str, timeout_s: float
+    ) -> Vector:
+        """The vector of `text`, `(dim,) float32`, as `options` make it and `passport` says.
+
+        Raises NoEmbedWorker where none answers.
+        """
 
 
 class Workers(Protocol):

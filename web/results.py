@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ from aiohttp import web
 
 from embedding.catalog import Catalog
 from models.bitmap import contains
-from models.errors import UnknownModel
+from models.encoding import Encoding
+from models.errors import UnknownModel, VectorStoreUnavailable
 from models.ids import item_key
 from models.rows import TaskRow
 from models.states import SWEPT, ItemErrorCode, ItemStatus, TaskState
@@ -26,12 +28,12 @@ from web.views import ItemView, ResultPage
 
 @dataclass(frozen=True, slots=True)
 class ResultQuery:
-    """Which items are asked for, and how their vectors are written."""
+    """Which items are asked for, and how their vectors are written (None: as the task asks)."""
 
     offset: int
     limit: int
     vectors: bool
-    as_base64: bool
+    encoding: Encoding | None
 
 
 class ResultReader:
@@ -49,7 +51,8 @@ class ResultReader:
         end = min(query.offset + query.limit, row.total_items)
         indexes = range(query.offset, end)
         failures = await self._failures(row, indexes)
-        stored = await self._stored(row, indexes, query)
+        stored = await self._stored(row, indexes, with_vectors=query.vectors)
+        encoding = query.encoding or row.encoding
         return {
             "task_id": row.task_id,
             "status": row.state,
@@ -58,8 +61,9 @@ class ResultReader:
             "limit": query.limit,
             "next_offset": end if end < row.total_items and indexes else None,
             "model_name": row.model,
-            "dimension": self._dimension(row.model),
-            "items": [_item(row, at, failures, stored, query=query) for at in indexes],
+            "dimension": self._dimension(row),
+            "encoding": encoding,
+            "items": [_item(row, at, failures, stored, encoding=encoding) for at in indexes],
         }
 
     async def _failures(self, row: TaskRow, indexes: range) -> dict[int, ItemFailure]:
@@ -68,25 +72,36 @@ class ResultReader:
         return {failure.index: failure for failure in await self._reader.errors(row)}
 
     async def _stored(
-        self, row: TaskRow, indexes: range, query: ResultQuery
+        self, row: TaskRow, indexes: range, *, with_vectors: bool
     ) -> Mapping[int, StoredVector]:
         if not indexes or row.state in SWEPT or row.state is TaskState.FAILED:
             return {}
-        if row.is_final and not row.own_ids and not query.vectors:
-            # Without own ids nobody can supersede an item: the row alone knows what is stored.
-            return {at: StoredVector(at, item_key(row.task_id, at, None), None) for at in indexes}
+        if not row.is_final or row.own_ids or with_vectors:
+            return await self._read(row, indexes, with_vectors=with_vectors)
+        # Without own ids nobody can supersede an item: the row alone knows what is stored, and
+        # the store only adds tokens and truncation.
+        known = {at: StoredVector(at, item_key(row.task_id, at, None), None) for at in indexes}
+        with suppress(VectorStoreUnavailable):
+            known |= await self._read(row, indexes, with_vectors=False)
+        return known
+
+    async def _read(
+        self, row: TaskRow, indexes: range, *, with_vectors: bool
+    ) -> Mapping[int, StoredVector]:
         space = Space(tenant=row.tenant, collection=row.collection, fingerprint=row.fingerprint)
         return await self._vectors.results(
             space,
             row.task_id,
             first=indexes.start,
             count=len(indexes),
-            with_vectors=query.vectors,
+            with_vectors=with_vectors,
         )
 
-    def _dimension(self, model: str) -> int | None:
+    def _dimension(self, row: TaskRow) -> int | None:
+        if row.options.dimensions is not None:
+            return row.options.dimensions
         try:
-            return self._catalog.resolve(model).dimension
+            return self._catalog.resolve(row.model).dimension
         except UnknownModel:  # no longer allowed; its vectors are still there
             return None
 
@@ -97,7 +112,7 @@ def _item(
     failures: Mapping[int, ItemFailure],
     found: Mapping[int, StoredVector],
     *,
-    query: ResultQuery,
+    encoding: Encoding,
 ) -> ItemView:
     """Show one item: its failure counts, then the task's state, then what the store holds."""
     if contains(row.failed, index):
@@ -110,9 +125,17 @@ def _item(
     if stored is None:
         status = ItemStatus.SUPERSEDED if row.is_final else ItemStatus.PENDING
         return {"index": index, "item": _name(row, index), "status": status}
-    item: ItemView = {"index": index, "item": stored.item, "status": ItemStatus.STORED}
-    if query.vectors and stored.vector is not None:
-        item["vector"] = _written(stored.vector, as_base64=query.as_base64)
+    return _shown(stored, encoding)
+
+
+def _shown(stored: StoredVector, encoding: Encoding) -> ItemView:
+    item: ItemView = {"index": stored.index, "item": stored.item, "status": ItemStatus.STORED}
+    if stored.tokens is not None:
+        item["tokens"] = stored.tokens
+    if stored.truncated is not None:
+        item["truncated"] = stored.truncated
+    if stored.vector is not None:
+        item["vector"] = _written(stored.vector, encoding)
     return item
 
 
@@ -133,11 +156,16 @@ def _name(row: TaskRow, index: int) -> str | None:
     return None if row.own_ids else item_key(row.task_id, index, None)
 
 
-def _written(vector: Vector, *, as_base64: bool) -> list[float] | str:
-    if as_base64:
+def _written(vector: Vector, encoding: Encoding) -> list[float] | str:
+    if encoding is Encoding.BASE64:
         return base64.b64encode(np.ascontiguousarray(vector, dtype="<f4").tobytes()).decode()
     # orjson writes the array itself, each float32 in its shortest form.
     return np.ascontiguousarray(vector, dtype=np.float32)  # type: ignore[return-value]  # a list to any reader
+
+
+def _encoding(request: web.Request) -> Encoding | None:
+    chosen = choice(request, "encoding", tuple(Encoding))
+    return None if chosen is None else Encoding(chosen)
 
 
 def result_routes(results: ResultReader, limits: WebLimits) -> list[web.RouteDef]:
@@ -159,7 +187,7 @@ def result_routes(results: ResultReader, limits: WebLimits) -> list[web.RouteDef
                 setting="task.max_page_size",
             ),
             vectors=choice(request, "vectors", ("true", "false")) != "false",
-            as_base64=choice(request, "encoding", ("float", "base64")) == "base64",
+            encoding=_encoding(request),
         )
         return json_answer(await results.page(request.match_info["task_id"], query))
 

@@ -17,6 +17,7 @@ from models.errors import (
 )
 from models.ids import task_id_for_key
 from models.rows import TaskRow
+from models.task_options import task_options
 from models.tasks import TaskRequest, body_hash
 from models.units import SourcePlace
 from web.limits import WebLimits
@@ -85,8 +86,12 @@ class Submitter:
         return self.stamped(request, key or request.idempotency_key, traceparent)
 
     def stamped(self, request: TaskRequest, key: str | None, traceparent: str | None) -> Order:
-        """Name a valid request and note its time; raise UnknownModel."""
-        model_name = self._catalog.resolve(request.model_name).name
+        """Name a valid request and note its time.
+
+        Raises UnknownModel, and InvalidRequest for an option that the model does not have.
+        """
+        model = self._catalog.resolve(request.model_name)
+        task_options(request, model)  # only its refusals count here: intake resolves again
         now_ms = self._clock.now_ms()
         if request.task_id is not None:
             task_id = request.task_id
@@ -96,7 +101,7 @@ class Submitter:
             task_id = str(uuid_utils.uuid7())
         keyed = request.task_id is not None or key is not None
         stamps = {"task_id": task_id, "submitted_ms": now_ms, "traceparent": traceparent}
-        return Order(request.model_copy(update=stamps), task_id, model_name, now_ms, keyed)
+        return Order(request.model_copy(update=stamps), task_id, model.name, now_ms, keyed)
 
     async def submit(self, order: Order, wait_s: float = 0.0) -> Submitted:
         """Produce an order; with a key, wait for its verdict; then up to `wait_s` for its end.

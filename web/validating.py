@@ -23,7 +23,7 @@ _LONGEST_ID = 256
 _ID = re.compile(rf"[^\x00-\x1f\x7f]{{1,{_LONGEST_ID}}}")
 _LONGEST_SHOWN = 100  # characters of a given value
 #: The fields whose values are the client's texts: never shown in a refusal.
-_PAYLOADS = ("data", "metadata", "query")
+_PAYLOADS = ("data", "metadata", "query", "prompt", "stored_prompt")
 
 Path = tuple[int | str, ...]
 

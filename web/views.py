@@ -1,11 +1,12 @@
 """What a task looks like to a client. TypedDicts: plain dicts to orjson, schemas to OpenAPI."""
 
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from pydantic import ConfigDict, Field, JsonValue, with_config
 from typing_extensions import TypedDict
 
 from models.clock import iso_time
+from models.encoding import Encoding, Truncate
 from models.rows import TaskRow
 from models.states import ItemErrorCode, ItemStatus, Lane, TaskState, TaskType
 from models.tasks import TaskRequest
@@ -19,6 +20,18 @@ class Links(TypedDict):
 
     self: str
     result: str
+
+
+@with_config(_CLOSED)
+class OptionsView(TypedDict):
+    """How a task's texts become vectors, and how its result shows them."""
+
+    dimensions: Annotated[int | None, Field(description="Leading numbers kept; null: all.")]
+    normalize: bool
+    input_type: NotRequired[Annotated[str, Field(description="Whose prompt stands before texts.")]]
+    prompt: NotRequired[Annotated[str, Field(description="The task's own, instead of those.")]]
+    truncate: Truncate
+    encoding: Encoding
 
 
 @with_config(_CLOSED)
@@ -36,6 +49,12 @@ class TaskView(TypedDict):
     failed_items: int
     truncated_items: Annotated[int, Field(description="Texts cut at the model's limit.")]
     tokens: int
+    computed_items: Annotated[int, Field(description="Vectors that the model computed.")]
+    deduplicated_items: Annotated[
+        int, Field(description="Vectors taken from an equal text that was under way.")
+    ]
+    cached_items: Annotated[int, Field(description="Vectors taken from the cache.")]
+    options: OptionsView
     error: Annotated[str | None, Field(description="The first reason of a failed item.")]
     metadata: dict[str, JsonValue]
     collection: str
@@ -106,6 +125,8 @@ class ItemView(TypedDict, total=False):
     vector: Annotated[
         list[float] | str, Field(description="Floats, or base64 of little-endian float32.")
     ]
+    tokens: Annotated[int, Field(description="Of the text before it was cut, prompt included.")]
+    truncated: Annotated[bool, Field(description="Whether the vector speaks for a part only.")]
     error: ItemErrorView
 
 
@@ -121,6 +142,7 @@ class ResultPage(TypedDict):
     next_offset: int | None
     model_name: str
     dimension: int | None
+    encoding: Annotated[Encoding, Field(description="How the vectors of this page are written.")]
     items: list[ItemView]
 
 
@@ -144,6 +166,10 @@ def task_view(row: TaskRow) -> TaskView:
         "failed_items": row.failed_items,
         "truncated_items": row.truncated_items,
         "tokens": row.tokens,
+        "computed_items": row.computed_items,
+        "deduplicated_items": row.deduplicated_items,
+        "cached_items": row.cached_items,
+        "options": options_view(row),
         "error": row.first_error,
         "metadata": row.metadata,
         "collection": row.collection,
@@ -156,6 +182,19 @@ def task_view(row: TaskRow) -> TaskView:
         "deadline_at": iso_time(row.deadline_ms),
         "links": links_of(row.task_id),
     }
+
+
+def options_view(row: TaskRow) -> OptionsView:
+    """Show how a task's texts become vectors: the input type, or the prompt that it gave."""
+    named: OptionsView = {
+        "dimensions": row.options.dimensions,
+        "normalize": row.options.normalize,
+        "truncate": row.options.truncate,
+        "encoding": row.encoding,
+    }
+    if row.input_type:
+        return {**named, "input_type": row.input_type}
+    return {**named, "prompt": row.options.prompt}
 
 
 def receipt_of(request: TaskRequest, task_id: str, model_name: str, now_ms: int) -> Receipt:

@@ -1,11 +1,15 @@
 """Encoders and clocks that tests can steer."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+
+import numpy as np
 
 from embedding.catalog import ModelEntry
-from embedding.encoder import Outcome
-from embedding.hashing_encoder import HashingEncoder
+from embedding.encoder import Tokenized
+from models.encoding import Truncate
+from models.vectors import Vector
 
 
 def hashing_entry(name: str = "test/fake", dimension: int = 16, **more: object) -> ModelEntry:
@@ -24,29 +28,75 @@ class FakeClock:
         return self.at_s
 
 
-class FakeEncoder:
-    """Hashes; writes its calls down; waits at `gate`; lets `spoil` raise or change outcomes."""
+#: Changes what a call gives, or raises: (texts of the call, vectors) -> vectors.
+Spoil = Callable[[Sequence[str], Vector], Vector]
 
-    def __init__(
-        self,
-        entry: ModelEntry,
-        spoil: Callable[[Sequence[str], list[Outcome]], list[Outcome]] | None = None,
-    ) -> None:
+
+def vector_of(text: str, dimension: int) -> Vector:
+    """What a FakeEncoder makes of a text: other texts, other directions; length not 1."""
+    seed = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+    values = np.random.default_rng(seed).standard_normal(dimension)
+    return np.asarray(values, dtype=np.float32)
+
+
+class FakeEncoder:
+    """A token is a character. Writes its calls down; waits at `gate`; lets `spoil` spoil them."""
+
+    backend = "fake"
+
+    def __init__(self, entry: ModelEntry, spoil: Spoil | None = None) -> None:
         self.device = "cpu"
         self.calls: list[list[str]] = []
+        self.exact_calls: list[str] = []
         self.threads: set[str] = set()
         self.gate = threading.Event()
         self.gate.set()
         self.closed = False
-        self._hashing = HashingEncoder(entry)
+        self._dimension = entry.dimension
+        self._limit = entry.max_tokens
         self._spoil = spoil
 
-    def encode(self, texts: Sequence[str]) -> list[Outcome]:
-        self.calls.append(list(texts))
+    def tokenize(
+        self, texts: Sequence[str], *, prompt: str, truncate: Truncate
+    ) -> list[Tokenized]:
+        return [self._read(prompt + text, truncate) for text in texts]
+
+    def _read(self, text: str, truncate: Truncate) -> Tokenized:
+        kept = text[-self._limit :] if truncate is Truncate.START else text[: self._limit]
+        ids = np.array([ord(character) for character in kept], dtype=np.int32)
+        return Tokenized(ids, len(text))
+
+    def forward(self, batch: Sequence[Tokenized]) -> Vector:
+        texts = [_text(each) for each in batch]
+        self.calls.append(texts)
         self.threads.add(threading.current_thread().name)
         assert self.gate.wait(10)
-        outcomes = self._hashing.encode(texts)
-        return outcomes if self._spoil is None else self._spoil(texts, outcomes)
+        vectors = np.stack([vector_of(text, self._dimension) for text in texts])
+        return vectors if self._spoil is None else self._spoil(texts, vectors)
+
+    def forward_exact(self, one: Tokenized) -> Vector:
+        text = _text(one)
+        self.exact_calls.append(text)
+        return vector_of(text, self._dimension)
 
     def close(self) -> None:
         self.closed = True
+
+
+def _text(one: Tokenized) -> str:
+    return "".join(chr(number) for number in one.ids)
+
+
+class FakeVectorCache:
+    """Keeps everything; `held` may be looked into; waits at `gate`."""
+
+    def __init__(self) -> None:
+        self.held: dict[bytes, bytes] = {}
+        self.asked = 0
+
+    async def recall(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        self.asked += 1
+        return [self.held.get(key) for key in keys]
+
+    async def keep(self, values: Mapping[bytes, bytes]) -> None:
+        self.held.update(values)

@@ -52,3 +52,40 @@ def test_a_text_longer_than_the_budget_is_alone() -> None:
 def test_a_limit_below_one_is_refused(limits: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         plan_batches([1], **limits)
+
+
+OPTIONS = BatchOptions(batch_ms=20, least_tokens=100, most_tokens=10_000, first_tokens=500)
+
+
+def test_before_the_first_call_a_batch_holds_the_first_budget() -> None:
+    assert Speed().budget_tokens(OPTIONS) == 500
+
+
+@pytest.mark.parametrize(
+    "tokens_per_s,budget", [(25_000, 500), (50_000, 1_000), (1, 100), (10**9, 10_000)]
+)
+def test_a_batch_holds_what_the_model_does_in_its_time_within_limits(
+    tokens_per_s: float, budget: int
+) -> None:
+    assert Speed(tokens_per_s).budget_tokens(OPTIONS) == budget
+
+
+def test_calls_at_a_steady_rate_lead_to_that_rates_budget() -> None:
+    speed = Speed(10_000)
+    for _ in range(200):
+        tokens = speed.budget_tokens(OPTIONS)
+        speed = speed.after(tokens, tokens / 100_000, OPTIONS)
+    assert speed.budget_tokens(OPTIONS) == pytest.approx(2_000, rel=0.01)
+
+
+def test_a_small_call_says_nothing_of_the_speed() -> None:
+    speed = Speed(25_000)
+    assert speed.after(30, 0.01, OPTIONS) is speed
+    assert speed.after(500, 0.0, OPTIONS) is speed
+
+
+def test_each_model_has_its_own_speed() -> None:
+    speeds = Speeds(OPTIONS)
+    speeds.note("fast", 500, 0.001)
+    assert speeds.budget_tokens("fast") == 10_000
+    assert speeds.budget_tokens("slow") == 500

@@ -1,64 +1,71 @@
-"""The gate: what may leave as a vector, and what becomes a failure."""
-
-import re
+"""The gate: what may leave as a vector, and how it is shaped before."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from embedding.encoder import EncodedText, EncodeFailure
-from embedding.quality import screened
-from models.states import ItemErrorCode
+from embedding.quality import WrongShape, shaped, vector_faults
+from models.encoding import EncodeOptions
 from models.vectors import Vector
 
 
-def _unit() -> Vector:
-    return np.full(4, 0.5, dtype=np.float32)
+def _rows(*values: float) -> Vector:
+    """One row `(4,)` a value: ones with the value in its third place."""
+    rows = np.ones((len(values), 4), dtype=np.float32)
+    rows[:, 2] = values
+    return rows
 
 
-def _with(value: float) -> Vector:
-    vector = _unit()
-    vector[2] = value
-    return vector
+def _faults(vectors: Vector) -> list[str | None]:
+    return vector_faults(vectors, texts=len(vectors), dimension=4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_fails_its_own_row_alone(value: float) -> None:
+    one, bad, two = _faults(_rows(1, value, 2))
+    assert (one, two) == (None, None)
+    assert bad is not None
+    assert "not finite" in bad
 
 
 @pytest.mark.parametrize(
-    "vector,reason",
-    [
-        (_with(np.nan), "not finite"),
-        (_with(np.inf), "not finite"),
-        (_with(-np.inf), "not finite"),
-        (_with(3e38), "not finite, or far too large"),
-        (np.zeros(4, dtype=np.float32), "is zero"),
-        (_unit() * 2, "length 2, not 1"),
-        (_unit()[:3], r"\(3,\) float32, not \(4,\)"),
-        (_unit().reshape(2, 2), r"\(2, 2\) float32"),
-        (_unit().astype(np.float64), "float64"),
-    ],
+    "scale,fault", [(0, "is zero"), (1e-9, "implausible"), (1e9, "implausible"), (7, None)]
 )
-def test_an_unusable_vector_becomes_a_failure(vector: Vector, reason: str) -> None:
-    [found] = screened([EncodedText(vector, 3, truncated=False)], dimension=4, normalized=True)
-    assert isinstance(found, EncodeFailure)
-    assert found.code is ItemErrorCode.BAD_VECTOR
-    assert re.search(reason, found.message)
+def test_a_vector_needs_a_plausible_length(scale: float, fault: str | None) -> None:
+    [found] = _faults((_rows(1) * scale).astype(np.float32))
+    assert found == fault or (fault is not None and found is not None and fault in found)
 
 
-def test_good_vectors_and_earlier_failures_pass_untouched() -> None:
-    good = EncodedText(_unit(), 3, truncated=False)
-    failure = EncodeFailure(ItemErrorCode.ENCODE_FAILED, "no")
-    assert screened([failure, good], dimension=4, normalized=True) == [failure, good]
+@pytest.mark.parametrize(
+    "vectors",
+    [_rows(1), _rows(1, 2, 3), _rows(1, 2)[:, :3], _rows(1, 2).astype(np.float64)],
+    ids=["too few", "too many", "too short", "float64"],
+)
+def test_an_answer_whose_rows_cannot_be_told_apart_is_no_answer(vectors: Vector) -> None:
+    with pytest.raises(WrongShape, match=r"not \(2, 4\) float32"):
+        vector_faults(vectors, texts=2, dimension=4)
 
 
-def test_a_bad_vector_leaves_its_neighbours_alone() -> None:
-    good = EncodedText(_unit(), 3, truncated=False)
-    bad = EncodedText(_with(np.nan), 3, truncated=False)
-    found = screened([good, bad, good], dimension=4, normalized=True)
-    assert [isinstance(each, EncodedText) for each in found] == [True, False, True]
+def test_leading_values_are_cut_before_they_are_scaled_to_length_1() -> None:
+    vectors = np.array([[3, 4, 100, 100]], dtype=np.float32)
+    assert shaped(vectors, EncodeOptions(dimensions=2)).tolist() == [
+        pytest.approx([0.6, 0.8], abs=1e-7)
+    ]
 
 
-@pytest.mark.parametrize("scale,passes", [(7.0, True), (1e-9, False), (1e9, False)])
-def test_a_vector_that_is_not_normalized_needs_a_plausible_length(
-    scale: float, passes: bool
-) -> None:
-    vector = (_unit() * scale).astype(np.float32)
-    [found] = screened([EncodedText(vector, 3, truncated=False)], dimension=4, normalized=False)
-    assert isinstance(found, EncodedText) is passes
+def test_without_normalizing_values_stay_as_they_are() -> None:
+    vectors = np.array([[3, 4, 100, 100]], dtype=np.float32)
+    found = shaped(vectors, EncodeOptions(dimensions=3, normalize=False))
+    assert found.tolist() == [[3, 4, 100]]
+    assert found.flags.c_contiguous
+
+
+@given(st.integers(1, 8), st.integers(0, 2**32 - 1))
+def test_shaping_keeps_rows_apart(dimensions: int, seed: int) -> None:
+    rows = np.random.default_rng(seed).standard_normal((5, 8)).astype(np.float32)
+    options = EncodeOptions(dimensions=dimensions)
+    together = shaped(rows, options)
+    alone = np.concatenate([shaped(rows[at : at + 1], options) for at in range(5)])
+    assert np.array_equal(together, alone)
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
