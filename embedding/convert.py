@@ -34,6 +34,7 @@ TRACED_TEXTS = ("The river runs under the old stone bridge.", "A vector.")
 def main(arguments: Sequence[str]) -> int:
     """Convert the model in the first folder into the second; what it returns is the exit code."""
     source, target = (Path(argument) for argument in arguments)
+    torch.set_num_threads(1)  # on a processor that serves meanwhile, two wait for each other
     entry = ModelEntry.model_validate_json(sys.stdin.read())
     try:
         convert(entry, source, Converted(target))

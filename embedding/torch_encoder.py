@@ -110,7 +110,7 @@ class TorchEncoder:
         """Give `(n, dim) float32`, an array of its own. Raises MemoryError, the cache emptied."""
         if self._fast is None:
             raise RuntimeError(f"model {self._name} is closed")
-        with _out_of_memory_as_memory_error(self.device):
+        with out_of_memory_as_memory_error(self.device):
             return self._fast.run(batch)
 
     def forward_exact(self, one: Tokenized) -> Vector:
@@ -141,7 +141,7 @@ class _Placed:
 
 
 @contextmanager
-def _out_of_memory_as_memory_error(device: str) -> Iterator[None]:
+def out_of_memory_as_memory_error(device: str) -> Iterator[None]:
     """Raise MemoryError, with the device's cache freed, where that is what an error means."""
     try:
         yield

@@ -41,7 +41,7 @@ class MemoryStore:
         """Read the task's objects in the range of indexes."""
         mine = (item for item in self._in(space) if item.task_id == task_id)
         return {
-            item.index: StoredVector(item.index, item.item, item.vector if with_vectors else None)
+            item.index: _stored(item, with_vectors=with_vectors)
             for item in mine
             if first <= item.index < first + count
         }
@@ -64,6 +64,16 @@ class MemoryStore:
 
     def _in(self, space: Space) -> list[StoredItem]:
         return [item for item in self.objects.values() if _space_of(item) == space]
+
+
+def _stored(item: StoredItem, *, with_vectors: bool) -> StoredVector:
+    return StoredVector(
+        item.index,
+        item.item,
+        item.vector if with_vectors else None,
+        tokens=item.tokens,
+        truncated=item.truncated,
+    )
 
 
 def _space_of(item: StoredItem) -> Space:

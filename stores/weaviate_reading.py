@@ -28,10 +28,18 @@ from stores.weaviate_schema import class_name, objects_of, vector_name
 
 WINDOW = 500  # objects per request: 8 MB of vectors at 4096 dimensions
 _WRONG_LENGTH = "vector lengths don't match"
+_NO_PROPERTY = "no such prop"
+#: What is read of a task's object; an older version's collections lack the last ones.
+_PLACE = ("item", "item_index")
+_OUTCOME = ("tokens", "truncated")
 
 _Collection = CollectionAsync[WeaviateProperties, None]
 _Found = QueryReturn[WeaviateProperties, None]
 _Object = Object[WeaviateProperties, None]
+
+
+class PropertyMissing(Exception):
+    """The collection lacks a property that was asked for: an older version made it."""
 
 
 class ObjectReader:
@@ -72,6 +80,24 @@ class ObjectReader:
     async def _window(
         self, space: Space, task_id: str, window: range, *, with_vectors: bool
     ) -> dict[int, StoredVector]:
+        try:
+            return await self._read(
+                space, task_id, window, with_vectors=with_vectors, properties=(*_PLACE, *_OUTCOME)
+            )
+        except PropertyMissing:  # the next write adds it; reading changes nothing
+            return await self._read(
+                space, task_id, window, with_vectors=with_vectors, properties=_PLACE
+            )
+
+    async def _read(
+        self,
+        space: Space,
+        task_id: str,
+        window: range,
+        *,
+        with_vectors: bool,
+        properties: Sequence[str],
+    ) -> dict[int, StoredVector]:
         name = vector_name(space.fingerprint)
         index = Filter.by_property("item_index")
         filters = (
@@ -85,7 +111,7 @@ class ObjectReader:
                 filters=filters,
                 limit=len(window),
                 include_vector=[name] if with_vectors else False,
-                return_properties=["item", "item_index"],
+                return_properties=list(properties),
             ),
         )
         rows = (_stored(one, name) for one in found)
@@ -94,7 +120,10 @@ class ObjectReader:
     async def _ask(
         self, space: Space, query: Callable[[_Collection], Awaitable[_Found]]
     ) -> Sequence[_Object]:
-        """Run one query; a collection or tenant that nobody wrote to holds nothing."""
+        """Run one query; a collection or tenant that nobody wrote to holds nothing.
+
+        Raises PropertyMissing, InvalidRequest or VectorStoreUnavailable.
+        """
         try:
             found = await self._connection.call(
                 lambda client: query(
@@ -110,6 +139,8 @@ class ObjectReader:
 
 
 def _refusal(error: CallRefused) -> Exception:
+    if _NO_PROPERTY in str(error):
+        return PropertyMissing(str(error))
     if _WRONG_LENGTH in str(error):
         return InvalidRequest(field="vector", reason="it has another length than those stored")
     return VectorStoreUnavailable(f"Weaviate did not answer the query: {str(error)[:300]}")
@@ -126,8 +157,15 @@ def _filter_of(conditions: Sequence[Condition]) -> FilterReturn | None:
 def _stored(found: _Object, name: str) -> StoredVector:
     raw = found.vector.get(name)
     vector = np.asarray(raw, dtype=np.float32) if raw is not None else None
-    index = found.properties["item_index"]
-    return StoredVector(int(str(index)), str(found.properties["item"]), vector)
+    held = found.properties
+    tokens, truncated = held.get("tokens"), held.get("truncated")
+    return StoredVector(
+        int(str(held["item_index"])),
+        str(held["item"]),
+        vector,
+        tokens=None if tokens is None else int(str(tokens)),
+        truncated=None if truncated is None else bool(truncated),
+    )
 
 
 def _hit(found: _Object) -> Hit:

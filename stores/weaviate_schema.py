@@ -22,7 +22,7 @@ FIRST_VERSION = "_v1"
 STEPS = 20  # looks and changes until a collection must be as wanted
 PAUSE_S = 0.05
 #: What a step may be told while another process makes the same thing.
-_RACES = ("already exists", "missing config for vector", "class not found", "404")
+_RACES = ("already exists", "already in use", "missing config for vector", "class not found", "404")
 _NO_RACE = "found similar class"
 
 
@@ -101,7 +101,7 @@ async def _step(
     elif alias is None:
         await client.alias.create(alias_name=name, target_collection=target)
     else:
-        return await _add_vectors(client, target, wanted, index)
+        return await _complete(client, target, wanted, index)
     return False
 
 
@@ -115,22 +115,27 @@ async def _adopt(
     """
     collection = client.collections.use(name)
     if (await collection.config.get()).multi_tenancy_config.enabled:
-        return await _add_vectors(client, name, wanted, index)
+        return await _complete(client, name, wanted, index)
     if (await collection.aggregate.over_all(total_count=True)).total_count:
         raise CallRefused(f"collection {name} exists and is not multi-tenant")
     await client.collections.delete(name)
     return False
 
 
-async def _add_vectors(
+async def _complete(
     client: WeaviateAsyncClient, target: str, wanted: set[str], index: IndexOptions
 ) -> bool:
+    """Add what a collection lacks: properties, where an older version made it, and vectors."""
     collection = client.collections.use(target)
-    present = (await collection.config.get()).vector_config or {}
-    missing = sorted(wanted - present.keys())
-    if missing:
-        await collection.config.add_vector(vector_config=[_vector(one, index) for one in missing])
-    return not missing
+    config = await collection.config.get()
+    present = {one.name for one in config.properties}
+    properties = [one for one in _properties() if one.name not in present]
+    for one in properties:
+        await collection.config.add_property(one)
+    vectors = sorted(wanted - (config.vector_config or {}).keys())
+    if vectors:
+        await collection.config.add_vector(vector_config=[_vector(one, index) for one in vectors])
+    return not properties and not vectors
 
 
 async def _create(
@@ -163,8 +168,8 @@ def _properties() -> list[Property]:
         _label("tags", DataType.TEXT_ARRAY),
         Property(name="item_index", data_type=DataType.INT, index_range_filters=True),
         *(_kept(name, DataType.TEXT) for name in ("text", "metadata", "passport")),
-        *(_kept(name, DataType.INT) for name in ("chunk", "submitted_ms")),
-        _kept("own_id", DataType.BOOL),
+        *(_kept(name, DataType.INT) for name in ("chunk", "submitted_ms", "tokens")),
+        *(_kept(name, DataType.BOOL) for name in ("own_id", "truncated")),
     ]
 
 

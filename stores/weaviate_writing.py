@@ -197,6 +197,8 @@ def _object(item: StoredItem) -> DataObject[WeaviateProperties, None]:
         "text": item.text,
         "submitted_ms": item.submitted_ms,
         "own_id": item.own_id,
+        "tokens": item.tokens,
+        "truncated": item.truncated,
         "tags": tags_of(item.metadata),
         "metadata": orjson.dumps(item.metadata).decode(),
         "passport": _passport_json(item.passport),

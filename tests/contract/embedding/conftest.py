@@ -53,7 +53,7 @@ def options(
     Without network: neither loading nor conversion may want any.
     """
     cache_dir = tmp_path_factory.mktemp("converted")
-    torch.set_num_threads(1)  # more of them wait for each other when other tests run beside
+    torch.set_num_threads(1)  # as the child does
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns; in service the child's errors are read
         patch.setattr(socket.socket, "connect", _refuse)

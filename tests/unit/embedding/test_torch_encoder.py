@@ -1,168 +1,89 @@
-"""The real MiniLM against sentence-transformers itself."""
+"""The torch side without a model: the way onto a device, and memory that runs out."""
 
-import random
-import subprocess
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import torch
 
-from embedding.catalog import Catalog
-from embedding.encoder import EncodedText, Encoder
-from embedding.loading import load_encoder
-from embedding.torch_encoder import TorchOptions
-from embedding.weights import BadWeights, checked_folder
-from models.vectors import Vector
+from embedding.encoder import Tokenized
+from embedding.torch_encoder import out_of_memory_as_memory_error
+from embedding.torch_staging import Staging, staged_length, widened
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
-ROOT = Path(__file__).resolve().parents[3]
-MINILM = "all-MiniLM-L6-v2"
-WORDS = [
-    "log",
-    "stream",
-    "table",
-    "vector",
-    "river",
-    "stone",
-    "bridge",
-    "winter",
-    "market",
-    "doctor",
-    "planet",
-    "guitar",
-]
+PAD = 9
 
 
-def _texts(count: int, seed: int) -> list[str]:
-    rng = random.Random(seed)
-    made = [" ".join(rng.choices(WORDS, k=rng.randint(1, 40))) for _ in range(count - 4)]
-    return [*made, "", "中文 текст ünïcode 🙂", "word " * 400, " padded\n"]
+def _batch(*lengths: int) -> list[Tokenized]:
+    return [Tokenized(np.arange(1, n + 1, dtype=np.int32), n) for n in lengths]
 
 
-def _vectors(encoder: Encoder, texts: list[str]) -> Vector:
-    found = encoder.encode(texts)
-    assert all(isinstance(each, EncodedText) for each in found)
-    return np.stack([each.vector for each in found if isinstance(each, EncodedText)])
-
-
-@pytest.fixture(scope="module")
-def reference(catalog: Catalog) -> "SentenceTransformer":
-    from sentence_transformers import SentenceTransformer
-
-    folder = checked_folder(catalog.resolve(MINILM))
-    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_vectors_match_the_reference_whatever_they_were_batched_with(
-    minilm: Encoder, reference: "SentenceTransformer", seed: int
-) -> None:
-    texts = _texts(60, seed)
-    expected = reference.encode(texts, batch_size=1, normalize_embeddings=True)
-    rng = random.Random(seed)
-    order = rng.sample(range(len(texts)), len(texts))
-    while order:
-        size = rng.randint(1, 25)
-        batch, order = order[:size], order[size:]
-        found = _vectors(minilm, [texts[index] for index in batch])
-        cosines = (found * expected[batch]).sum(axis=1)
-        assert cosines.min() >= 0.9999
-
-
-def test_each_vector_is_nearest_to_its_own_text(
-    minilm: Encoder, reference: "SentenceTransformer"
-) -> None:
-    texts = [f"{word} number {number}" for number, word in enumerate(WORDS * 5)]
-    expected = reference.encode(texts, normalize_embeddings=True)
-    shuffled = random.Random(7).sample(range(len(texts)), len(texts))
-    found = _vectors(minilm, [texts[index] for index in shuffled])
-    assert (found @ expected.T).argmax(axis=1).tolist() == shuffled
-
-
-def test_tokens_are_counted_before_the_cut_and_the_cut_is_told(minilm: Encoder) -> None:
-    short, exact, longer = minilm.encode(["hello world", "word " * 254, "word " * 255])
-    assert isinstance(short, EncodedText)
-    assert isinstance(exact, EncodedText)
-    assert isinstance(longer, EncodedText)
-    assert (short.tokens, short.truncated) == (4, False)
-    assert (exact.tokens, exact.truncated) == (256, False)
-    assert (longer.tokens, longer.truncated) == (257, True)
-    assert float(exact.vector @ longer.vector) >= 0.9999
-
-
-def test_vectors_are_float32_rows_of_the_right_size(minilm: Encoder) -> None:
-    vectors = _vectors(minilm, ["one", "two"])
-    assert (vectors.shape, str(vectors.dtype)) == ((2, 384), "float32")
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-
-
-def test_no_texts_give_no_outcomes(minilm: Encoder) -> None:
-    assert minilm.encode([]) == []
-
-
-def test_a_small_budget_changes_nothing_but_the_batches(minilm: Encoder, catalog: Catalog) -> None:
-    options = TorchOptions(device="cpu", forward_texts=3, forward_tokens=32)
-    texts = _texts(12, seed=5)
-    found = _vectors(load_encoder(catalog.resolve(MINILM), options), texts)
-    assert (found * _vectors(minilm, texts)).sum(axis=1).min() >= 0.9999
-
-
-def test_a_prompt_stands_before_every_text(minilm: Encoder, catalog: Catalog) -> None:
-    prompts = {"document": "passage: "}
-    entry = catalog.resolve(MINILM).model_copy(update={"prompts": prompts})
-    [prompted] = load_encoder(entry).encode(["hello"])
-    [spelled] = minilm.encode(["passage: hello"])
-    assert isinstance(prompted, EncodedText)
-    assert isinstance(spelled, EncodedText)
-    assert prompted.tokens == spelled.tokens
-    assert float(prompted.vector @ spelled.vector) >= 0.9999
+def _staging() -> Staging:
+    return Staging("cpu", pad_id=PAD, max_tokens=100)
 
 
 @pytest.mark.parametrize(
-    "change,reason",
-    [
-        ({"dimension": 512}, "makes vectors of 384 values, the catalog says 512"),
-        ({"max_tokens": 512}, "takes 256 tokens, the catalog says 512"),
-        ({"sha256": "0" * 64}, "sha256 of the weights"),
-    ],
+    "longest,max_tokens,expected",
+    [(0, 100, 8), (1, 100, 8), (8, 100, 8), (9, 100, 16), (97, 100, 100), (100, 100, 100)],
 )
-def test_a_catalog_that_does_not_fit_the_files_is_refused(
-    catalog: Catalog, change: dict[str, object], reason: str
+def test_a_batch_is_padded_to_a_multiple_but_never_past_the_models_limit(
+    longest: int, max_tokens: int, expected: int
 ) -> None:
-    with pytest.raises(BadWeights, match=reason):
-        load_encoder(catalog.resolve(MINILM).model_copy(update=change))
+    assert staged_length(longest, step=8, max_tokens=max_tokens) == expected
 
 
-def test_a_closed_model_refuses_to_encode(catalog: Catalog) -> None:
-    encoder = load_encoder(catalog.resolve(MINILM))
-    encoder.close()
-    with pytest.raises(RuntimeError, match="is closed"):
-        encoder.encode(["hello"])
+def test_a_batch_is_never_padded_to_less_than_it_is_long() -> None:
+    assert staged_length(120, step=8, max_tokens=100) == 120
 
 
-OFFLINE = """
-import socket
-from pathlib import Path
-
-def refuse(*args, **kwargs):
-    raise AssertionError(f"network: {args}")
-
-socket.socket.connect = socket.getaddrinfo = refuse
-from embedding.catalog import load_catalog
-from embedding.torch_encoder import TorchOptions, load_torch
-import torch
-entry = load_catalog(Path("tests/models.yaml"), "hashing").resolve("all-MiniLM-L6-v2")
-encoder = load_torch(entry, TorchOptions(threads=1))
-print(torch.get_num_threads(), len(encoder.encode(["hello"])))
-"""
+def test_rows_are_padded_on_the_right_and_masked() -> None:
+    ids, mask = _staging().place(_batch(1, 3, 0))
+    assert ids.tolist() == [[1, PAD, PAD], [1, 2, 3], [PAD, PAD, PAD]]
+    assert mask.tolist() == [[1, 0, 0], [1, 1, 1], [0, 0, 0]]
+    assert (ids.dtype, mask.dtype) == (torch.int64, torch.int64)
 
 
-def test_it_loads_without_any_network_on_the_threads_it_is_given() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", OFFLINE], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (done.stdout.strip(), done.stderr) == ("1 1", "")
+def test_a_batch_leaves_nothing_behind_for_a_smaller_one() -> None:
+    staging = _staging()
+    staging.place(_batch(5, 4, 3))
+    ids, mask = staging.place(_batch(2, 1))
+    assert ids.tolist() == [[1, 2], [1, PAD]]
+    assert mask.tolist() == [[1, 1], [1, 0]]
+
+
+def test_what_was_placed_and_fetched_is_not_touched_by_the_next_batch() -> None:
+    staging = _staging()
+    ids, _ = staging.place(_batch(2))
+    vectors = staging.fetch(torch.ones(1, 3, dtype=torch.float16))
+    staging.place(_batch(4))
+    staging.fetch(torch.zeros(1, 3, dtype=torch.float16))
+    assert ids.tolist() == [[1, 2]]
+    assert (vectors.tolist(), vectors.dtype) == ([[1.0, 1.0, 1.0]], np.float32)
+
+
+def test_lengths_become_a_mask() -> None:
+    ids, lengths = torch.ones(2, 3, dtype=torch.int32), torch.tensor([[3], [1]], dtype=torch.int32)
+    assert widened(ids, lengths)[1].tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+OUT_OF_MEMORY: Sequence[RuntimeError] = (
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+)
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "cpu"])
+def test_memory_that_runs_out_is_a_memory_error(error: RuntimeError) -> None:
+    with pytest.raises(MemoryError, match="out of memory on cpu"):  # noqa: SIM117
+        with out_of_memory_as_memory_error("cpu"):
+            raise error
+
+
+def test_any_other_error_stays_what_it_is() -> None:
+    with pytest.raises(RuntimeError, match="shapes"):  # noqa: SIM117
+        with out_of_memory_as_memory_error("cpu"):
+            raise RuntimeError("shapes do not fit")
+
+
+def test_without_an_error_nothing_happens() -> None:
+    with out_of_memory_as_memory_error("cpu"):
+        pass
