@@ -51,7 +51,7 @@ def load_encoder(entry: ModelEntry, options: LoadOptions) -> Encoder:
     for choice in others:
         try:
             return _load(entry, choice, options)
-        except (BackendRefused, ImportError, RuntimeError) as error:
+        except (BackendRefused, ImportError, OSError, RuntimeError, ValueError) as error:
             log.warning(
                 "backend_refused",
                 model=entry.name,

@@ -98,16 +98,16 @@ def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
 
 
-def padded(batch: Sequence[Tokenized], pad_id: int, *, length: int = 0) -> tuple[Padded, Padded]:
+def padded(batch: Sequence[Tokenized], pad_id: int) -> tuple[Padded, Padded]:
     """The ids and the attention mask of a batch, `(n, longest)` each, padded on the right.
 
-    They are at least `length` wide. A text without tokens gets one that is masked out.
+    A text without tokens gets one that is masked out.
     """
-    width = max(1, length, max((one.length for one in batch), default=0))
+    width = max(1, max((one.length for one in batch), default=0))
     ids = np.full((len(batch), width), pad_id, dtype=np.int64)
     mask = np.zeros((len(batch), width), dtype=np.int64)
     for row, one in enumerate(batch):

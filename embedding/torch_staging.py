@@ -15,7 +15,8 @@ LENGTH_STEP = 8
 
 def staged_length(longest: int, *, step: int, max_tokens: int) -> int:
     """How long to pad a batch: the next multiple of `step`, but never past the model's limit."""
-    return max(longest, 1, min(max_tokens, -(-longest // step) * step))
+    needed = max(longest, 1)
+    return max(needed, min(max_tokens, -(-needed // step) * step))
 
 
 class Staging:

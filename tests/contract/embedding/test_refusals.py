@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+import torch
 from structlog.testing import capture_logs
+from transformers import AutoModel
 
 from embedding.catalog import ModelEntry
 from embedding.conversion import EXIT_BAD_WEIGHTS, Converted, conversion_key
@@ -64,10 +65,10 @@ def test_a_model_whose_files_were_altered_is_refused_by_every_backend(
 
 def _with_nan(entry: ModelEntry) -> ModelEntry:
     """The same model, but for one word: `[MASK]` is not a number."""
-    path = _folder(entry) / "model.safetensors"
-    weights = load_file(path)
-    weights["embeddings.word_embeddings.weight"][4] = np.nan
-    save_file(weights, path, metadata={"format": "pt"})
+    model = AutoModel.from_pretrained(_folder(entry), local_files_only=True)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[4] = torch.nan
+    model.save_pretrained(_folder(entry))
     return entry_of(BERT, _folder(entry))
 
 
@@ -130,6 +131,14 @@ def test_a_conversion_that_takes_too_long_is_given_up_and_torch_serves(
     hasty = replace(options, cache_dir=tmp_path / "cache", convert_timeout_s=0.01)
     assert "took longer than 0.01 s" in _fallen_back(bert, hasty)
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_where_nothing_can_be_kept_torch_serves(
+    entries: dict[str, ModelEntry], options: LoadOptions, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    blocked = replace(options, cache_dir=tmp_path / "cache")
+    assert "File exists" in _fallen_back(entries[BERT.name], blocked)
 
 
 def test_the_child_says_in_one_line_what_the_catalog_has_wrong(

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from embedding.catalog import Catalog, CatalogError, ModelEntry, load_catalog
-from models.errors import UnknownModel
+from models.encoding import EncodeOptions, Truncate
+from models.errors import InvalidRequest, UnknownModel
 from tests.unit.embedding.fakes import hashing_entry
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -72,8 +73,54 @@ def test_the_fingerprint_changes_with_what_makes_a_vector(change: dict[str, obje
     assert len(changed.fingerprint) == 12
 
 
+OTHER_SPACES = [{"dimensions": 4}, {"normalize": False}, {"prompt": "query: "}]
+
+
+@pytest.mark.parametrize("change", OTHER_SPACES, ids=str)
+def test_a_task_that_asks_for_other_vectors_gets_another_passport(
+    change: dict[str, object],
+) -> None:
+    entry = hashing_entry(matryoshka=[4])
+    options = EncodeOptions.model_validate({**entry.default_options().model_dump(), **change})
+    passport = entry.passport_of(options)
+    assert passport.fingerprint != entry.fingerprint
+    assert passport.dimension == (options.dimensions or entry.dimension)
+    assert (passport.normalized, passport.prompt) == (options.normalize, options.prompt)
+
+
+def test_all_these_passports_differ_from_each_other() -> None:
+    entry, plain = hashing_entry(), hashing_entry().default_options()
+    asked = [plain.model_copy(update=change) for change in OTHER_SPACES]
+    assert len({entry.passport_of(options).fingerprint for options in asked}) == len(asked)
+
+
+def test_asking_for_what_is_the_default_gives_the_models_own_passport() -> None:
+    entry = hashing_entry(normalize=False, prompts={"document": "passage: "})
+    assert entry.passport_of(entry.default_options()) == entry.passport
+    spelled = EncodeOptions(
+        prompt="passage: ", dimensions=entry.dimension, normalize=False, truncate=Truncate.START
+    )
+    assert entry.passport_of(spelled) == entry.passport
+
+
+def test_input_types_name_prompts_and_two_are_always_known() -> None:
+    entry = hashing_entry(prompts={"query": "query: ", "code": "code: "})
+    assert entry.input_types == ("document", "query", "code")
+    assert [entry.prompt_of(name) for name in entry.input_types] == ["", "query: ", "code: "]
+
+
+def test_an_unknown_input_type_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(
+        InvalidRequest, match="knows no input type 'title'; known: document, que"
+    ) as no:
+        hashing_entry().prompt_of("title")
+    assert (no.value.field, no.value.given) == ("input_type", "title")
+
+
 def test_aliases_and_batch_limits_leave_the_fingerprint_alone() -> None:
-    assert hashing_entry(aliases=["x"]).fingerprint == hashing_entry().fingerprint
+    more = {"aliases": ["x"], "batch_texts": 4, "batch_tokens": 64, "matryoshka": [8]}
+    more["prompts"] = {"query": "query: "}
+    assert hashing_entry(**more).fingerprint == hashing_entry().fingerprint
 
 
 @pytest.mark.parametrize(
@@ -111,8 +158,23 @@ def test_a_folder_on_disk_is_relative_to_the_catalog(tmp_path: Path) -> None:
         (HASHING.replace("dimension: 4", "dimension: 0"), "model 'a/one': dimension: Input should"),
         (HASHING.replace("hashing", "onnx"), "model 'a/one': backend: Input should be"),
         (HASHING.replace("hashing", "torch"), "backend torch needs source and sha256"),
+        (HASHING.replace(", backend: hashing", ""), "backend auto needs source and sha256"),
+        (
+            HASHING.replace("backend:", "matryoshka: [2, 5], backend:"),
+            "model 'a/one': Value error, matryoshka: 5 is not from 1 to 4",
+        ),
+        (HASHING.replace("backend:", "matryoshka: [0], backend:"), "matryoshka: 0 is not from"),
+        (HASHING.replace("backend:", "batch_texts: 0, backend:"), "batch_texts: Input should"),
+        (
+            HASHING.replace("backend:", "source: {package: a, hub: b/c}, backend:"),
+            "takes a package or a hub repository, not both",
+        ),
+        (HASHING.replace("backend:", "source: {hub: ../x}, backend:"), "source.hub: String should"),
         (HASHING.replace("dimension", "dimensions"), "model 'a/one': dimension"),
-        (HASHING.replace("backend:", "source: {}, backend:"), "needs a package, a folder, or both"),
+        (
+            HASHING.replace("backend:", "source: {}, backend:"),
+            "needs a package, a hub repository, or a folder",
+        ),
         (HASHING + HASHING.partition("models:")[2], "model 'a/one': the name 'a/one' is taken"),
         (HASHING.replace("one]", "a/one]"), "the name 'a/one' is taken twice"),
         (HASHING.replace("one", "two"), "the default model 'one' is not among a/two"),
@@ -132,9 +194,9 @@ def test_a_missing_catalog_is_named(tmp_path: Path) -> None:
         load_catalog(tmp_path / "nowhere.yaml", "one")
 
 
-@pytest.mark.parametrize("module", ["catalog", "encoder", "lanes", "pool"])
+@pytest.mark.parametrize("module", ["catalog", "encoder", "lanes", "pool", "loading", "weights"])
 def test_importing_it_does_not_import_torch(module: str) -> None:
-    heavy = "torch", "sentence_transformers", "transformers", "tokenizers"
+    heavy = "torch", "sentence_transformers", "transformers", "tokenizers", "openvino"
     program = f"import sys, embedding.{module}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True

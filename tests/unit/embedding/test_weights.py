@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from embedding.catalog import Catalog, ModelEntry
-from embedding.weights import BadWeights, checked_folder, weights_hash
+from embedding.weights import BadWeights, checked_folder, config_hash, weights_hash
 
 
 def _entry(folder: Path, sha256: str) -> ModelEntry:
@@ -67,3 +67,71 @@ def test_a_model_without_a_source_is_told_so() -> None:
     entry = _entry(Path(), "0" * 64).model_copy(update={"source": None})
     with pytest.raises(BadWeights, match="names no source"):
         checked_folder(entry)
+
+
+def test_an_altered_tokenizer_is_refused_where_the_catalog_names_its_hash(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    entry = _entry(tmp_path, weights_hash(tmp_path))
+    checked = entry.model_copy(update={"config_sha256": config_hash(tmp_path)})
+    assert checked_folder(checked) == tmp_path
+    (tmp_path / "tokenizer.json").write_text("{ }")
+    assert checked_folder(entry) == tmp_path
+    with pytest.raises(BadWeights, match=r"configuration and tokenizer in .*, the catalog says"):
+        checked_folder(checked)
+
+
+@pytest.mark.parametrize(
+    "name,other",
+    [("config.json", True), ("vocab.txt", True), ("sub/spiece.model", True), ("README.md", False)],
+)
+def test_the_configuration_is_what_decides_how_the_model_reads(
+    tmp_path: Path, name: str, other: bool
+) -> None:
+    before = config_hash(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("x")
+    assert (config_hash(tmp_path) != before) is other
+
+
+def test_a_renamed_file_is_another_configuration(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("x")
+    before = config_hash(tmp_path)
+    (tmp_path / "a.json").rename(tmp_path / "b.json")
+    assert config_hash(tmp_path) != before
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's local cache, with one repository at one commit, which the branch `main` names."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    repository = tmp_path / "models--org--small"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(COMMIT)
+    snapshot = repository / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").write_bytes(b"weights")
+    return snapshot
+
+
+def _hub_entry(revision: str, name: str = "org/small") -> ModelEntry:
+    plain = _entry(Path(), hashlib.sha256(b"weights").hexdigest()).model_dump()
+    source = {"hub": name}
+    return ModelEntry.model_validate({**plain, "revision": revision, "source": source})
+
+
+@pytest.mark.parametrize("revision", [COMMIT, "main"])
+def test_a_model_is_found_in_the_hubs_local_cache(hub_cache: Path, revision: str) -> None:
+    assert checked_folder(_hub_entry(revision)) == hub_cache
+
+
+@pytest.mark.parametrize("revision,name", [("f" * 40, "org/small"), ("main", "org/other")])
+def test_what_the_local_cache_lacks_is_not_fetched_but_named(
+    hub_cache: Path, revision: str, name: str
+) -> None:
+    with pytest.raises(BadWeights, match=f"{name} at revision {revision} is not in the hub's"):
+        checked_folder(_hub_entry(revision, name))
