@@ -2,7 +2,8 @@
 
 from benchmarks.bench import Bench
 from benchmarks.comparing import Compared, Contestant, TextsOf, compare, count_for
-from benchmarks.corpus import MIXED, mixed, part_of
+from benchmarks.contenders.model import default_assignment
+from benchmarks.corpus import MIXED, part_of, profile
 from benchmarks.crew import OURS, PLAIN, SERIAL, Crew, crew_of
 from benchmarks.figures import Round, Section, Series, ratios
 
@@ -12,13 +13,12 @@ BUDGETS = (512, 1024, 2048, 4096)
 #: Stages are compared on batches of so many tokens.
 STAGED = 1024
 SHARE = 0.5
-MIXED_TEXTS = 16_384
 
 
 async def measure(bench: Bench) -> Section:
     """Measure all in turn; plain encoding is the reference of the vectors and gets no row."""
     async with crew_of(bench, [PLAIN, OURS, SERIAL]) as crew:
-        texts = mixed(MIXED_TEXTS)
+        texts = profile(MIXED, default_assignment().folder)
         count = await count_for(crew, texts, bench.plan.compared_s * SHARE)
         contestants = _contestants(crew, lambda number: part_of(texts, number * count, count))
         compared = await compare(bench, contestants)
@@ -30,7 +30,7 @@ async def measure(bench: Bench) -> Section:
         name=NAME,
         title=TITLE,
         series=series + _efficiencies(compared) + _overlap(compared),
-        notes=[f"{count} texts a round of {MIXED}", *compared.notes],
+        notes=[f"{count} texts a round of the profile {MIXED}", *compared.notes],
         faults=crew.faults + compared.faults,
         wanted_rounds=bench.plan.compared_rounds,
     )

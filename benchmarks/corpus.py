@@ -18,11 +18,16 @@ MOST_WORDS = 200
 _SYLLABLES = ("ka", "lo", "mi", "ren", "tu", "sa", "vel", "do", "ni", "par", "es", "qui")
 VOCABULARY = 4096
 #: Length profiles: mean tokens of a text, special ones included, and the spread of its logarithm.
-PROFILES = {"queries": (12, 0.25), "passages": (60, 0.3), "chunks": (400, 0.15)}
+MIXED = "mixed"
+PROFILES = {
+    "queries": (12, 0.25),
+    "passages": (60, 0.3),
+    "chunks": (400, 0.15),
+    MIXED: (19.5, 0.6),
+}
 LEAST_TOKENS = 4
 #: Exponent of Zipf's law: how much more often the first of the repeated texts comes.
 ZIPF = 1.0
-MIXED = "mixed lengths, lognormal"
 
 
 def mixed(count: int) -> list[str]:

@@ -58,9 +58,15 @@ async def crew_of(bench: Bench, names: Sequence[str]) -> AsyncIterator[Crew]:
             try:
                 crew.members[name] = await _STARTS[name](bench, running)
             except (WorkerFailed, StackError, OSError) as error:
-                crew.faults.append(f"{name}: not measured: {error}")
-                bench.say(f"  {crew.faults[-1]}")
+                bench.say(f"  {name}: not measured: {error}")
+                crew.faults.append(f"{name}: not measured: {_last_line(error)}")
         yield crew
+
+
+def _last_line(error: Exception) -> str:
+    """Where a process says why it ended; all of it is said while the benchmark runs."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 async def started(bench: Bench, running: AsyncExitStack, program: Program) -> Worker:

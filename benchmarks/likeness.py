@@ -16,7 +16,7 @@ def fault_of(given: Mapping[int, Vector], reference: Mapping[int, Vector]) -> st
     for number, expected in reference.items():
         if given[number].shape != expected.shape:
             return f"{given[number].shape} vectors where {expected.shape} are right"
-    least = min(least_cosine(given[number], reference[number]) for number in reference)
+    least = _least(given, reference)
     # Not `<`: a vector with NaN compares with nothing.
     return "" if least >= LEAST_COSINE else f"least cosine {least:.6f} < {LEAST_COSINE}"
 
@@ -24,9 +24,14 @@ def fault_of(given: Mapping[int, Vector], reference: Mapping[int, Vector]) -> st
 def nearness(given: Mapping[int, Vector], reference: Mapping[int, Vector]) -> str:
     """How near right vectors are to the reference."""
     texts = sum(len(each) for each in reference.values())
-    least = min(least_cosine(given[number], reference[number]) for number in reference)
+    least = _least(given, reference)
     most = max(float(np.max(np.abs(given[number] - reference[number]))) for number in reference)
     return f"over {texts} texts, item by item: least cosine {least:.6f}, most apart {most:.1e}"
+
+
+def _least(given: Mapping[int, Vector], reference: Mapping[int, Vector]) -> float:
+    """The least cosine of all rounds; NaN where one has it, which Python's `min` may drop."""
+    return float(np.min([least_cosine(given[number], reference[number]) for number in reference]))
 
 
 def least_cosine(ones: Vector, others: Vector) -> float:

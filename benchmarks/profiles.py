@@ -3,7 +3,7 @@
 from benchmarks.bench import Bench
 from benchmarks.comparing import Compared, compare, count_for
 from benchmarks.contenders.model import default_assignment
-from benchmarks.corpus import MIXED, PROFILES, mixed, part_of, profile
+from benchmarks.corpus import PROFILES, part_of, profile
 from benchmarks.crew import Crew, crew_of
 from benchmarks.encoder import CONTENDERS, contestants, padding, quotients, speeds
 from benchmarks.figures import Section
@@ -11,7 +11,6 @@ from benchmarks.tokens import lengths_of
 
 NAME = "profiles"
 TITLE = "Encoders by length of text (all-MiniLM-L6-v2), equal threads"
-MIXED_TEXTS = 8192
 SHARE = 0.5
 
 
@@ -20,7 +19,7 @@ async def measure(bench: Bench) -> Section:
     section = Section(name=NAME, title=TITLE, wanted_rounds=bench.plan.compared_rounds)
     async with crew_of(bench, CONTENDERS) as crew:
         section.faults.extend(crew.faults)
-        for name in [*PROFILES, MIXED]:
+        for name in PROFILES:
             bench.say(f"  {name}")
             note, compared = await _profile(bench, crew, name)
             prefix = f"{name}: "
@@ -35,7 +34,7 @@ async def measure(bench: Bench) -> Section:
 async def _profile(bench: Bench, crew: Crew, name: str) -> tuple[str, Compared]:
     """What the texts are like, and the comparison on them."""
     given = default_assignment()
-    texts = mixed(MIXED_TEXTS) if name == MIXED else profile(name, given.folder)
+    texts = profile(name, given.folder)
     count = await count_for(crew, texts, bench.plan.compared_s * SHARE)
     lengths = lengths_of(given.folder, texts, given.max_tokens)
     note = (

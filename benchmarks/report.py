@@ -11,10 +11,10 @@ from rich.table import Table
 from benchmarks.figures import OTHERS, Section, Series, binding, busy_line
 from benchmarks.machine import Machine
 
-#: Where figures stand on the page: one place for each of the two tables.
-PAGES = ("service", "encoder")
-BEGIN = "<!-- figures of the {}: begin (python -m benchmarks --publish writes this part) -->"
-END = "<!-- figures of the {}: end -->"
+#: Where figures stand on the page, by table: the words of its two marks.
+PAGES = {"service": "figures", "encoder": "figures of the encoder"}
+BEGIN = "<!-- {}: begin (python -m benchmarks --publish writes this part) -->"
+END = "<!-- {}: end -->"
 
 
 class Report(BaseModel):
@@ -152,11 +152,11 @@ def _markdown_table(section: Section, cores: int) -> str:
 
 
 def publish(report: Report, page: Path, place: str, chart: Path | None = None) -> None:
-    """Put the run between the page's marks of `place`, with its picture where there is one.
+    """Put the run between the page's marks of the table `place`, with its picture if there is one.
 
     Raises ValueError where the page has no such marks.
     """
-    begins, ends = BEGIN.format(place), END.format(place)
+    begins, ends = BEGIN.format(PAGES[place]), END.format(PAGES[place])
     before, begin, rest = page.read_text(encoding="utf-8").partition(begins)
     _, end, after = rest.partition(ends)
     if not begin or not end:

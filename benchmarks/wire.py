@@ -98,10 +98,10 @@ def trip_us(name: str, shape: tuple[int, int], seconds: float) -> float:
     codec, vectors = CODECS[name], vectors_of(shape)
     if not np.array_equal(codec.read(codec.write(vectors), len(vectors)), vectors):
         raise NotTheSame(name)
-    trips, began_s = 0, time.process_time()
-    while (spent_s := time.process_time() - began_s) < seconds:
+    trips, spent_s, began_s = 0, 0.0, time.process_time()
+    while spent_s < seconds or not trips:
         codec.read(codec.write(vectors), len(vectors))
-        trips += 1
+        trips, spent_s = trips + 1, time.process_time() - began_s
     return spent_s / trips * 1e6
 
 

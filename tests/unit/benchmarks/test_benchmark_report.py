@@ -10,8 +10,9 @@ from benchmarks import cli
 from benchmarks.corpus import docstrings, mixed
 from benchmarks.figures import Round, Section, Series
 from benchmarks.machine import this_machine
+from benchmarks.parts import PARTS, named
 from benchmarks.plan import DEFAULT, QUICK
-from benchmarks.report import BEGIN, END, Report, markdown, number, publish, save, show
+from benchmarks.report import BEGIN, END, PAGES, Report, markdown, number, publish, save, show
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -57,13 +58,15 @@ def test_what_was_missed_skipped_or_went_wrong_is_shown(report: Report) -> None:
 
 
 def test_publishing_changes_what_stands_between_the_marks(report: Report, tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    publish(report, page)
-    publish(report, page)
+    page, chart = tmp_path / "docs" / "page.md", tmp_path / "results" / "run.svg"
+    page.parent.mkdir()
+    begin, end = BEGIN.format(PAGES["service"]), END.format(PAGES["service"])
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    publish(report, page, "service")
+    publish(report, page, "service", chart)
     said = page.read_text()
-    assert said.startswith(f"before\n{BEGIN}\n2026-03-01 12:30 UTC, commit abc1234+")
-    assert said.endswith(f"{END}\nafter\n")
+    assert said.startswith(f"before\n{begin}\n2026-03-01 12:30 UTC, commit abc1234+")
+    assert said.endswith(f"](../results/run.svg)\n{end}\nafter\n")
     assert said.count("### Submits") == 1
     assert "old" not in said
 
@@ -72,13 +75,15 @@ def test_a_page_without_marks_is_left_alone(report: Report, tmp_path: Path) -> N
     page = tmp_path / "page.md"
     page.write_text("nothing")
     with pytest.raises(ValueError, match="no place for figures"):
-        publish(report, page)
+        publish(report, page, "service")
 
 
-def test_the_documentation_has_a_place_for_figures_and_names_every_part() -> None:
+def test_the_documentation_has_places_for_figures_and_names_every_part() -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text()
-    assert page.index(BEGIN) < page.index(END)
-    assert [name for name in cli.SECTIONS if f"| `{name}` |" not in page] == []
+    assert all(
+        page.index(BEGIN.format(each)) < page.index(END.format(each)) for each in PAGES.values()
+    )
+    assert [name for name in PARTS if f"| `{name}` |" not in page] == []
 
 
 @pytest.mark.parametrize(
@@ -88,13 +93,49 @@ def test_figures_are_shown_with_the_digits_that_count(value: float, shown: str) 
     assert number(value) == shown
 
 
-def test_every_part_has_its_share_of_the_time() -> None:
-    assert set(cli.SHARES) == set(cli.SECTIONS)
-    assert sum(cli.SHARES.values()) == pytest.approx(1)
+def test_every_part_has_its_time_and_its_place_on_the_page() -> None:
+    assert min(part.seconds for part in PARTS.values()) > 0
+    assert {part.page for part in PARTS.values()} == set(PAGES)
 
 
-def test_every_form_has_three_rounds() -> None:
+def test_parts_are_named_one_by_one_or_joined_by_commas() -> None:
+    assert named(["wire,encoder", "rest"]) == ["rest", "wire", "encoder"]
+    assert named(None) == list(PARTS)
+
+
+def test_a_part_there_is_not_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="no part wier; there are submits, pipeline"):
+        named(["wire,wier"])
+    assert cli.main(["--only", "wier"]) == cli.WRONG_USE
+
+
+@pytest.mark.parametrize(
+    "section, failed",
+    [
+        (Section(name="s", title="S"), False),
+        (Section(name="s", title="S", faults=["stalled"]), True),
+        (Section(name="s", title="S", skipped="it broke"), True),
+        (Section(name="s", title="S", skipped="no GPU", lacking=True), False),
+    ],
+    ids=["measured", "with a fault", "broken", "not possible here"],
+)
+def test_a_run_fails_where_something_could_have_been_measured(
+    section: Section, failed: bool
+) -> None:
+    assert cli._failed(section) is failed
+
+
+def test_fewer_rounds_than_planned_are_a_fault_and_parts_may_plan_their_own() -> None:
+    series = [Series(name="s", unit="u", rounds=[Round(value=1)] * 4)]
+    section = Section(name="s", title="S", series=series)
+    assert cli._shortfalls(section, DEFAULT) == []
+    five = section.model_copy(update={"wanted_rounds": 5})
+    assert cli._shortfalls(five, DEFAULT) == ["out of time after 4 of 5 rounds"]
+
+
+def test_every_form_has_enough_rounds() -> None:
     assert min(DEFAULT.rounds, QUICK.rounds) >= 3
+    assert min(DEFAULT.compared_rounds, QUICK.compared_rounds) >= 5
 
 
 def test_the_texts_are_the_same_at_every_run() -> None:
