@@ -30,11 +30,11 @@ RESULTS = CHECKOUT / "benchmarks" / "results"
 PAGE = CHECKOUT / "docs" / "benchmarks.md"
 #: How the time of a run is shared out.
 SHARES = {
-    submits.NAME: 0.2,
-    pipeline.NAME: 0.25,
-    encoding.NAME: 0.2,
-    latency.NAME: 0.25,
-    rest.NAME: 0.1,
+    submits.NAME: 0.4,
+    pipeline.NAME: 0.2,
+    encoding.NAME: 0.15,
+    latency.NAME: 0.2,
+    rest.NAME: 0.05,
 }
 SECTIONS = {each.NAME: each for each in (submits, pipeline, encoding, latency, rest)}
 
