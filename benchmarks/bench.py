@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -127,14 +127,3 @@ def batch_task(
     named = {"task_id": task_id, "priority": priority}
     given = {name: value for name, value in named.items() if value is not None}
     return orjson.dumps({"task_type": "batch_vectorization", "data": list(texts), **given})
-
-
-async def until(
-    what: str, look: Callable[[], Awaitable[bool]], *, limit_s: float, pause_s: float = 0.1
-) -> None:
-    """Look again and again until it is so; raise TimeoutError."""
-    deadline_s = time.monotonic() + limit_s
-    while not await look():
-        if time.monotonic() > deadline_s:
-            raise TimeoutError(f"not within {limit_s:g} s: {what}")
-        await asyncio.sleep(pause_s)

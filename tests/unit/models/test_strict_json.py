@@ -87,7 +87,7 @@ def test_any_bytes_are_a_value_or_a_refusal(raw: bytes) -> None:
 MILLION = 1_000_000
 
 
-@pytest.mark.timeout(60)  # against a hang; how fast it is belongs in benchmarks/
+@pytest.mark.timeout(60)  # against a hang
 @pytest.mark.parametrize(
     "bomb, answer",
     [
