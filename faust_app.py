@@ -27,8 +27,10 @@ from config.model import Role, Settings
 from config.settings import load_settings, render_settings
 from embedding.catalog import Catalog, load_catalog
 from embedding.lanes import LaneBatcher
-from embedding.loading import load_encoder
+from embedding.loading import devices_for, load_encoders
+from embedding.memory import available_bytes
 from embedding.pool import ModelPool
+from embedding.recall import Recall
 from models.clock import SYSTEM_CLOCK
 from models.errors import VectorizeError
 from models.states import Lane
@@ -36,6 +38,7 @@ from models.workers import WorkerBeat
 from stores.discard import DiscardStore
 from stores.redis_cache import open_cache
 from stores.task_cache import TaskCache
+from stores.vector_cache import RedisVectorCache
 from stores.weaviate import WeaviateStore
 from streams.app import EX_CONFIG, StageApp, WebOptions, stage_app
 from streams.dead_letters import DeadLetters
@@ -246,10 +249,8 @@ def embed_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness
     """Units to vectors."""
     settings, names = parts.settings, parts.names
     app = new_app(parts, Role.EMBED, web)
-    readiness = Readiness(app)
-    pool = ModelPool(partial(load_encoder, options=options.torch_options(settings)), clock=CLOCK)
-    batcher = LaneBatcher(pool, options.batch_options(settings), clock=CLOCK)
-    gate = Gate()
+    readiness, gate = Readiness(app), Gate()
+    pool, batcher = attach_encoder(parts, app)
     embed = Embed(
         tools_of(parts, app),
         deliveries=app.deliveries,
@@ -262,19 +263,45 @@ def embed_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness
     for lane in Lane:
         stage = Stage(f"embed.{lane}", embed.begin, embed.poison, settings.task.embed_window)
         attach(app, names.units(lane), stage)
-    app.before_start.append(batcher.start)
     readiness.add(
         "batcher", lambda: None if batcher.running else "the encoder's queue stands still"
     )
     app.background("tails", Membership(app, names.units(Lane.NORMAL)).watch_tails)
     hold_back(parts, app, gate)
-    if settings.task.warm_up:
+    if settings.encoder.warm_up:
         entry = parts.catalog.resolve(None)
-        app.background_once("warm_up", partial(pool.get, entry))
+        app.background_once("warm_up", partial(pool.warm_up, entry))
         readiness.add("model", lambda: None if pool.loaded() else f"loading {entry.name}")
     beat_as(parts, app, Role.EMBED, pool)
-    app.after_stop += [batcher.stop, pool.close]
     return app, readiness
+
+
+def attach_encoder(parts: Parts, app: StageApp) -> tuple[ModelPool, LaneBatcher]:
+    """The models of this process, and where texts wait for them."""
+    settings = parts.settings
+    load = partial(load_encoders, options=options.load_options(settings))
+    pool = ModelPool(load, options.pool_options(settings), memory_left=available_bytes, clock=CLOCK)
+    batcher = LaneBatcher(
+        pool,
+        options.batch_options(settings),
+        recall=recall_of(settings, app),
+        devices=len(devices_for(settings.encoder.device)),
+        clock=CLOCK,
+    )
+    app.before_start.append(batcher.start)
+    app.background("models", pool.keep_small)
+    app.after_stop[:0] = [batcher.stop, pool.close]
+    return pool, batcher
+
+
+def recall_of(settings: Settings, app: StageApp) -> Recall | None:
+    """The cache of computed vectors, if there is one."""
+    cached = options.vector_cache_options(settings)
+    if cached is None:
+        return None
+    vectors = RedisVectorCache(options.redis_options(settings), cached, CLOCK)
+    app.after_stop.append(vectors.close)
+    return Recall(vectors)
 
 
 def hold_back(parts: Parts, app: StageApp, gate: Gate) -> None:

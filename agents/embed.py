@@ -9,8 +9,9 @@ import numpy as np
 import structlog
 
 from embedding.catalog import Catalog, ModelEntry
-from embedding.encoder import EncodedText, EncodeFailure, Outcome
+from embedding.encoder import EncodedText, EncodeFailure, Origin, Outcome
 from embedding.pool import ModelLoadFailed
+from models.encoding import EncodeOptions
 from models.errors import UnknownModel
 from models.events import DeadlinePassed, UnitDone, UnitStarted
 from models.states import ItemErrorCode, Lane
@@ -31,7 +32,9 @@ LOOK_AGAIN_S = 1.0
 class Batcher(Protocol):
     """Where units of all lanes meet the model."""
 
-    async def encode(self, lane: Lane, entry: ModelEntry, texts: Sequence[str]) -> list[Outcome]:
+    async def encode(
+        self, lane: Lane, entry: ModelEntry, texts: Sequence[str], options: EncodeOptions
+    ) -> list[Outcome]:
         """One outcome a text, in order; raise ModelLoadFailed where the model cannot be had."""
 
 
@@ -166,10 +169,10 @@ class Embed:
         texts = [item.text for item in unit.items]
         try:
             entry = self._catalog.resolve(unit.model)
-            if entry.fingerprint != unit.fingerprint:
+            if entry.passport_of(unit.options).fingerprint != unit.fingerprint:
                 reason = f"this worker's {unit.model} has another fingerprint than was accepted"
                 return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, reason)
-            outcomes = await self._batcher.encode(unit.lane, entry, texts)
+            outcomes = await self._batcher.encode(unit.lane, entry, texts, unit.options)
         except (UnknownModel, ModelLoadFailed) as error:
             return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, str(error))
         if len(outcomes) != len(texts):
@@ -194,6 +197,7 @@ class Embed:
             outcomes=[ItemOutcome(tokens=o.tokens, truncated=o.truncated) for _, o in encoded],
             failures=failures,
             dimension=len(encoded[0][1].vector) if encoded else 0,
+            **_counts([outcome for _, outcome in encoded]),
             worker=self._worker,
             queue_ms=queue_ms,
             encode_ms=encode_ms,
@@ -237,6 +241,11 @@ def _matrix(encoded: Sequence[EncodedText]) -> "np.ndarray[tuple[int, int], np.d
     if not encoded:
         return np.empty((0, 0), dtype=np.float32)
     return np.stack([outcome.vector for outcome in encoded]).astype(np.float32, copy=False)
+
+
+def _counts(encoded: Sequence[EncodedText]) -> dict[str, int]:
+    """How many vectors came from where, by the names of the header's fields."""
+    return {origin.value: sum(each.origin is origin for each in encoded) for origin in Origin}
 
 
 def _all_failed(unit: Unit, code: ItemErrorCode, message: str) -> list[Outcome]:

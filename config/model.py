@@ -1,4 +1,4 @@
-"""The settings as one frozen value: the role and the five sections."""
+"""The settings as one frozen value: the role and the six sections."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from config.sections import (
     DatabaseSettings,
+    EncoderSettings,
     KafkaSettings,
     MonitoringSettings,
     ServiceSettings,
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     task: TaskSettings = Field(default_factory=TaskSettings)
+    encoder: EncoderSettings = Field(default_factory=EncoderSettings)
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
     origins: dict[str, str] = Field(
         default_factory=dict,
@@ -68,6 +70,11 @@ class Settings(BaseSettings):
     def data_path(self) -> Path:
         """The folder of the tables; a relative name counts from the checkout."""
         return CHECKOUT / self.service.data_dir
+
+    @property
+    def converted_path(self) -> Path:
+        """The folder of converted models; a relative name counts from the checkout."""
+        return CHECKOUT / Path(self.encoder.cache_dir).expanduser()
 
     def value_of(self, path: str) -> object:
         """The value at a path (`section.field`, or `role`)."""

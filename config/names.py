@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from config.sections import (
     DatabaseSettings,
+    EncoderSettings,
     KafkaSettings,
     MonitoringSettings,
     ServiceSettings,
@@ -28,6 +29,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "kafka": KafkaSettings,
     "database": DatabaseSettings,
     "task": TaskSettings,
+    "encoder": EncoderSettings,
     "monitoring": MonitoringSettings,
 }
 

@@ -2,10 +2,12 @@
 
 from agents.upkeep import UpkeepOptions
 from config.model import Settings
-from embedding.calls import BatchOptions
-from embedding.torch_encoder import TorchOptions
+from embedding.batching import BatchOptions
+from embedding.loading import LoadOptions
+from embedding.pool import PoolOptions
 from models.splitting import TaskLimits
-from stores.redis_cache import RedisOptions
+from stores.redis_calls import RedisOptions
+from stores.vector_cache import VectorCacheOptions
 from stores.weaviate_options import IndexOptions, WeaviateOptions
 from streams.app import KafkaOptions
 from streams.topics import TopicOptions
@@ -102,17 +104,40 @@ def upkeep_options(settings: Settings) -> UpkeepOptions:
 
 def batch_options(settings: Settings) -> BatchOptions:
     """How texts are packed for the model."""
+    encoder = settings.encoder
     return BatchOptions(
-        batch_texts=settings.task.batch_texts, batch_tokens=settings.task.batch_tokens
+        batch_ms=encoder.batch_ms,
+        batch_texts=encoder.batch_texts,
+        most_tokens=encoder.batch_tokens,
     )
 
 
-def torch_options(settings: Settings) -> TorchOptions:
-    """How a model runs on torch."""
-    return TorchOptions(
-        threads=settings.task.embed_threads or None,
-        forward_texts=settings.task.batch_texts,
-        forward_tokens=settings.task.batch_tokens,
+def load_options(settings: Settings) -> LoadOptions:
+    """How models are loaded."""
+    encoder = settings.encoder
+    return LoadOptions(
+        cache_dir=settings.converted_path,
+        device=encoder.device,
+        threads=encoder.threads or None,
+        convert_timeout_s=encoder.convert_timeout_s,
+    )
+
+
+def pool_options(settings: Settings) -> PoolOptions:
+    """How long models stay in memory."""
+    encoder = settings.encoder
+    return PoolOptions(
+        idle_s=encoder.idle_unload_s, least_free_bytes=encoder.least_free_mb * 1_000_000
+    )
+
+
+def vector_cache_options(settings: Settings) -> VectorCacheOptions | None:
+    """How many computed vectors are kept in Redis; None: none, or there is no Redis."""
+    encoder = settings.encoder
+    if not encoder.cached_vectors or not settings.database.redis_url:
+        return None
+    return VectorCacheOptions(
+        encoder.cached_vectors, ttl_s=max(1, int(encoder.cached_hours * 3600))
     )
 
 

@@ -27,6 +27,7 @@ from config.names import (
 from config.relations import check_relations
 from config.sections import (
     DatabaseSettings,
+    EncoderSettings,
     KafkaSettings,
     MonitoringSettings,
     ServiceSettings,
@@ -38,6 +39,7 @@ from config.variables import Pair, read_dotenv, variables_layer
 __all__ = [
     "CHECKOUT",
     "DatabaseSettings",
+    "EncoderSettings",
     "KafkaSettings",
     "LogLevel",
     "MonitoringSettings",

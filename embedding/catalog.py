@@ -98,6 +98,10 @@ class ModelEntry(BaseModel):
         default=None, ge=1, description="Most tokens in one call, padding included; None likewise."
     )
 
+    cache: bool = Field(
+        default=True, description="Whether computed vectors are kept, if the service keeps any."
+    )
+
     @model_validator(mode="after")
     def _has_files_unless_hashing(self) -> Self:
         if self.backend != "hashing" and (self.source is None or not self.sha256):

@@ -6,6 +6,7 @@ by `vectorize_encoder_padded_tokens_total`.
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from embedding.memory import device_bytes, resident_bytes
 from models.states import Lane
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
@@ -67,5 +68,5 @@ for _outcome in ("loaded", "failed"):
     MODEL_LOADS.labels(_outcome)
 for _reason in ("idle", "memory", "stop"):
     MODEL_UNLOADS.labels(_reason)
-for _of in ("process", "device"):
-    MEMORY_BYTES.labels(_of)
+MEMORY_BYTES.labels("process").set_function(resident_bytes)
+MEMORY_BYTES.labels("device").set_function(device_bytes)

@@ -21,7 +21,7 @@ from embedding.lane_queues import LaneQueues
 from embedding.model_thread import CallDone, CallResult, ModelThread
 from embedding.pool import ModelPool
 from embedding.quality import shaped
-from embedding.recall import NoVectorCache, Recall, keys_of
+from embedding.recall import NO_RECALL, Recall, keys_of
 from models.clock import SYSTEM_CLOCK, Clock
 from models.encoding import EncodeOptions, Truncate
 from models.errors import Unavailable
@@ -59,7 +59,7 @@ class LaneBatcher:
     ) -> None:
         """Take models from `pool`, which loads each on `devices`; nothing runs before `start`."""
         self._pool = pool
-        self._recall = recall or Recall(NoVectorCache())
+        self._recall = recall or NO_RECALL
         self._clock = clock
         self._speeds = Speeds(options)
         self._queues = LaneQueues(options, lambda model: self._speeds.budget_tokens(model.name))
@@ -117,7 +117,8 @@ class LaneBatcher:
             if not texts:
                 return []
             asked, keys = _Asked(lane, model, options), keys_of(entry, options, texts)
-            looking = asyncio.ensure_future(self._recall.look(keys))
+            recall = self._recall if entry.cache else NO_RECALL
+            looking = asyncio.ensure_future(recall.look(keys))
             try:
                 tokenized = await self._tokenize(asked, texts)
                 known: dict[int, Outcome] = dict(await looking)
@@ -125,7 +126,7 @@ class LaneBatcher:
                 looking.cancel()
             known |= _refused(tokenized, known, options)
             outcomes = await self._outcomes(asked, tokenized, known)
-            self._recall.keep(keys, outcomes)
+            recall.keep(keys, outcomes)
             return outcomes
 
     async def _tokenize(self, asked: _Asked, texts: Sequence[str]) -> list[Tokenized]:

@@ -63,17 +63,24 @@ def load_encoder(entry: ModelEntry, options: LoadOptions) -> Encoder:
 
 
 def load_encoders(entry: ModelEntry, options: LoadOptions) -> Sequence[Encoder]:
-    """Load `entry` once on every GPU that `options.device` means, else once on the CPU.
+    """Load `entry` once for each device that `options.device` means; see `devices_for`.
 
     Raises BadWeights, BackendRefused.
     """
-    many = options.device == "auto" and entry.backend in {"auto", "torch"}
-    if not many or device_for(options.device) == CPU:
-        return [load_encoder(entry, options)]
+    devices = devices_for(options.device)
+    return [load_encoder(entry, replace(options, device=device)) for device in devices]
+
+
+def devices_for(wanted: str) -> list[str]:
+    """The devices that models run on, each with a thread of its own; at least one.
+
+    torch is loaded only where there is a GPU.
+    """
+    if wanted != "auto" or device_for(wanted) == CPU:
+        return [device_for(wanted)]
     from embedding.torch_encoder import cuda_devices  # noqa: PLC0415  (imports torch)
 
-    each = [replace(options, device=device) for device in cuda_devices()]
-    return [load_encoder(entry, one) for one in each] or [load_encoder(entry, options)]
+    return cuda_devices() or [CPU]
 
 
 def device_for(wanted: str, *, devices: Path = Path("/dev")) -> str:

@@ -114,6 +114,11 @@ class ModelPool:
         with model.in_use(self._clock):
             yield model
 
+    async def warm_up(self, entry: ModelEntry) -> None:
+        """Load a model before anybody needs it. Raises ModelLoadFailed."""
+        async with self.lease(entry):
+            pass
+
     async def close(self) -> None:
         """Wait for loads under way, then free every model."""
         await asyncio.gather(*self._loading.values(), return_exceptions=True)

@@ -32,17 +32,6 @@ class VectorCache(Protocol):
         """Keep values; never raises."""
 
 
-class NoVectorCache:
-    """The cache that is off."""
-
-    async def recall(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
-        """Miss."""
-        return [None] * len(keys)
-
-    async def keep(self, values: Mapping[bytes, bytes]) -> None:
-        """Keep nothing."""
-
-
 def keys_of(entry: ModelEntry, options: EncodeOptions, texts: Sequence[str]) -> list[bytes]:
     """Name each text's vector: model fingerprint, options, and the text's hash."""
     fingerprint = entry.passport_of(options).fingerprint
@@ -58,14 +47,16 @@ def keys_of(entry: ModelEntry, options: EncodeOptions, texts: Sequence[str]) -> 
 class Recall:
     """Looks vectors up before they are computed, and keeps those that were."""
 
-    def __init__(self, cache: VectorCache, patience_s: float = PATIENCE_S) -> None:
-        """Ask `cache`, for `patience_s` at most."""
+    def __init__(self, cache: VectorCache | None, patience_s: float = PATIENCE_S) -> None:
+        """Ask `cache`, for `patience_s` at most; None: nothing is kept, and nothing counted."""
         self._cache = cache
         self._patience_s = patience_s
         self._keeping: set[asyncio.Future[None]] = set()
 
     async def look(self, keys: Sequence[bytes]) -> dict[int, EncodedText]:
         """What is kept of these, by position."""
+        if self._cache is None:
+            return {}
         try:
             async with asyncio.timeout(self._patience_s):
                 held = await self._cache.recall(keys)
@@ -78,6 +69,8 @@ class Recall:
 
     def keep(self, keys: Sequence[bytes], outcomes: Sequence[Outcome]) -> None:
         """Keep what was computed; nobody waits for it."""
+        if self._cache is None:
+            return
         values = {
             key: _written(outcome)
             for key, outcome in zip(keys, outcomes, strict=True)
@@ -90,6 +83,10 @@ class Recall:
         task = asyncio.ensure_future(keeping)
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
+
+
+#: Keeps nothing and knows nothing.
+NO_RECALL = Recall(None)
 
 
 def _written(encoded: EncodedText) -> bytes:

@@ -1,6 +1,7 @@
-"""The five sections of the settings, one frozen model a file."""
+"""The six sections of the settings, one frozen model a file."""
 
 from config.sections.database import DatabaseSettings
+from config.sections.encoder import EncoderSettings
 from config.sections.kafka import KafkaSettings
 from config.sections.monitoring import MonitoringSettings
 from config.sections.service import ServiceSettings
@@ -8,6 +9,7 @@ from config.sections.task import TaskSettings
 
 __all__ = [
     "DatabaseSettings",
+    "EncoderSettings",
     "KafkaSettings",
     "MonitoringSettings",
     "ServiceSettings",

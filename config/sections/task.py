@@ -74,20 +74,9 @@ class TaskSettings(BaseModel):
     store_window: int = Field(
         16, ge=1, le=10_000, description="Units in flight in store, per lane."
     )
-    batch_texts: int = Field(64, ge=1, le=4096, description="Most texts in one run of the model.")
-    batch_tokens: int = Field(
-        4096,
-        ge=16,
-        le=1_048_576,
-        description="Most tokens in one run of the model, padding included.",
-    )
     deadletter_max_per_minute: int = Field(
         600, ge=1, le=1_000_000, description="Dead letters per minute above which a source pauses."
     )
-    embed_threads: int = Field(
-        0, ge=0, le=1024, description="CPU threads of the model; 0: torch's own choice."
-    )
-    warm_up: bool = Field(default=True, description="Whether the default model is loaded at start.")
     max_page_size: int = Field(1000, ge=1, le=10_000, description="Largest page_size of a list.")
     max_page_depth: int = Field(
         10_000,

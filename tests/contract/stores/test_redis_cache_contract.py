@@ -12,7 +12,8 @@ from models.rows import TaskRow
 from models.states import Lane, TaskState, TaskType
 from models.units import SourcePlace
 from scripts.stack import StackState, kill_service, start_service
-from stores.redis_cache import SKIP_S, RedisCache, RedisOptions
+from stores.redis_cache import RedisCache
+from stores.redis_calls import SKIP_S, RedisOptions
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,8 @@ import pytest
 from models.errors import VectorStoreUnavailable
 from models.vectors import Space
 from stores.discard import DiscardStore
-from stores.redis_cache import RedisOptions, open_cache
+from stores.redis_cache import open_cache
+from stores.redis_calls import RedisOptions
 from stores.task_cache import NullCache
 from stores.weaviate import WeaviateStore
 from stores.weaviate_options import WeaviateOptions
