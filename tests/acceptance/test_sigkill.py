@@ -6,14 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from embedding.catalog import load_catalog
-from embedding.encoder import EncodedText
-from embedding.hashing_encoder import HashingEncoder
 from scripts.stack import StackState
 from tests.acceptance.client import Client, texts_of, watching
 from tests.acceptance.evidence import announced, assert_stored_once
-from tests.acceptance.fleet import CHECKOUT, Fleet
-from tests.harness import fresh_collection
+from tests.acceptance.fleet import Fleet
+from tests.harness import fresh_collection, hashing_vectors
 
 TASKS, ITEMS = 24, 150
 
@@ -64,10 +61,8 @@ async def _submit_half(client: Client, texts: list[list[str]]) -> list[str]:
 
 async def _assert_right_vectors(client: Client, task_id: str, texts: list[str]) -> None:
     """Each item holds the vector of its own text, not of a neighbour's."""
-    entry = load_catalog(CHECKOUT / "tests/models.yaml", "test/hashing-64").resolve(None)
-    wanted = HashingEncoder(entry).encode(texts)
+    wanted = hashing_vectors(texts, "test/hashing-64")
     page = (await client.ask("GET", f"/tasks/{task_id}/result?limit={len(texts)}")).body
     assert [item["index"] for item in page["items"]] == list(range(len(texts)))
-    for item, outcome in zip(page["items"], wanted, strict=True):
-        assert isinstance(outcome, EncodedText)
-        assert item["vector"] == pytest.approx(outcome.vector.tolist(), abs=1e-5), item["index"]
+    for item, vector in zip(page["items"], wanted, strict=True):
+        assert item["vector"] == pytest.approx(vector.tolist(), abs=1e-5), item["index"]

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from config.model import Settings
+from embedding import figures as encoder_figures
 from models.errors import HandedBack
 from streams import figures
 from streams.topics import TopicOptions, topic_specs
@@ -24,6 +25,7 @@ def families() -> dict[str, list[str]]:
     door = CollectorRegistry()
     WebMeters(door)
     assert figures.ROWS is not None
+    assert encoder_figures.MODELS is not None
     found = {}
     for registry in (REGISTRY, door):
         for collector in set(registry._collector_to_names):
@@ -53,7 +55,7 @@ def test_every_topic_is_listed_in_the_architecture() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_setting_and_every_file_that_a_page_names_exists(page: Path) -> None:
     settings, text = Settings(), page.read_text()
-    for path in re.findall(r"`((?:service|kafka|database|task|monitoring)\.[a-z_]+)`", text):
+    for path in re.findall(r"`((?:service|kafka|database|task|encoder|monitoring)\.[a-z_]+)`", text):
         assert settings.value_of(path) is not HandedBack, path
     for name in re.findall(r"`((?:web|agents|streams|stores|models|embedding)/\w+\.py)`", text):
         if page.name != "extending.md":  # its new files have a test of their own

@@ -7,6 +7,7 @@ its `with` ends, whatever happened.
 
 from tests.harness.client import Answer, Client
 from tests.harness.kafka import Log, console_produce
+from tests.harness.reference import hashing_vectors
 from tests.harness.service import Service, free_port, fresh_collection, fresh_prefix
 from tests.harness.shared_stack import stack
 from tests.harness.waiting import PATIENCE_S, until, until_sync
@@ -21,6 +22,7 @@ __all__ = [
     "free_port",
     "fresh_collection",
     "fresh_prefix",
+    "hashing_vectors",
     "stack",
     "until",
     "until_sync",

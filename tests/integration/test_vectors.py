@@ -1,25 +1,19 @@
 """Results and search: the right vector for the right text."""
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from embedding.catalog import ModelEntry, load_catalog
-from embedding.encoder import EncodedText
-from embedding.hashing_encoder import HashingEncoder
-from tests.harness import Client, fresh_collection
-from tests.harness.service import CHECKOUT, MODEL
+from tests.harness import Client, fresh_collection, hashing_vectors
+from tests.harness.service import MODEL
 
 TEXTS = [f"text {number} of the results" for number in range(150)]
 
 
 def _expected(texts: list[str], model: str = MODEL) -> "np.ndarray[Any, Any]":
-    entry: ModelEntry = load_catalog(CHECKOUT / Path("tests/models.yaml"), model).resolve(model)
-    outcomes = HashingEncoder(entry).encode(texts)
-    return np.stack([outcome.vector for outcome in outcomes if isinstance(outcome, EncodedText)])
+    return hashing_vectors(texts, model)
 
 
 def _vectors(items: list[dict[str, Any]]) -> "np.ndarray[Any, Any]":

@@ -8,8 +8,9 @@ import pytest
 
 from agents.embed import Embed, Gate, mind_the_backlog
 from embedding.catalog import ModelEntry
-from embedding.encoder import EncodedText, EncodeFailure, Outcome
+from embedding.encoder import EncodedText, EncodeFailure, Origin, Outcome
 from embedding.pool import ModelLoadFailed
+from models.encoding import EncodeOptions, Truncate
 from models.errors import HandedBack
 from models.events import DeadlinePassed, UnitDone, UnitStarted
 from models.states import ItemErrorCode, Lane
@@ -35,11 +36,15 @@ class FakeBatcher:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Lane, str, list[str]]] = []
+        self.options: list[EncodeOptions] = []
         self.error: Exception | None = None
         self.short = 0
 
-    async def encode(self, lane: Lane, entry: ModelEntry, texts: Sequence[str]) -> list[Outcome]:
+    async def encode(
+        self, lane: Lane, entry: ModelEntry, texts: Sequence[str], options: EncodeOptions
+    ) -> list[Outcome]:
         self.calls.append((lane, entry.name, list(texts)))
+        self.options.append(options)
         if self.error is not None:
             raise self.error
         return [_outcome(text) for text in texts[self.short :]]
@@ -49,7 +54,8 @@ def _outcome(text: str) -> Outcome:
     if text.startswith("bad"):
         return EncodeFailure(ItemErrorCode.BAD_VECTOR, "not a number")
     vector = np.full(4, sum(text.encode()), dtype=np.float32)
-    return EncodedText(vector, tokens=len(text), truncated=text.endswith("!"))
+    origin = {"=": Origin.DEDUPLICATED, "#": Origin.CACHED}.get(text[-1], Origin.COMPUTED)
+    return EncodedText(vector, len(text), text.endswith("!"), origin)
 
 
 class Bench:
@@ -118,6 +124,27 @@ async def test_a_unit_of_failures_is_reported_done_at_once(bench: Bench) -> None
     assert [failure.index for failure in bench.done.failures] == [0, 1]
     assert (bench.done.unit, bench.done.worker) == (1, "w7")
     assert bench.producer.sent[0].key == TASK.encode()
+
+
+async def test_a_unit_is_encoded_by_its_own_options_in_its_own_space(bench: Bench) -> None:
+    options = EncodeOptions(prompt="passage: ", normalize=False, truncate=Truncate.START)
+    space = TINY.passport_of(options).fingerprint
+    assert space != TINY.fingerprint
+    await bench.take(work("a", options=options, fingerprint=space))
+    assert bench.batcher.options == [options]
+    assert len(bench.producer.to(NAMES.vectors(Lane.NORMAL))) == 1
+
+
+async def test_vectors_of_other_options_than_were_accepted_are_never_made(bench: Bench) -> None:
+    await bench.take(work("a", options=EncodeOptions(normalize=False)))
+    assert [failure.code for failure in bench.done.failures] == [ItemErrorCode.MODEL_UNAVAILABLE]
+    assert bench.batcher.calls == []
+
+
+async def test_the_header_tells_where_its_vectors_came_from(bench: Bench) -> None:
+    await bench.take(work("a", "b=", "c=", "d#", "bad", "e", "f"))
+    header, _ = decode_vectors(bench.producer.sent[0].value)
+    assert (header.computed, header.deduplicated, header.cached) == (3, 2, 1)
 
 
 async def test_only_a_tasks_first_unit_says_that_it_started(bench: Bench) -> None:

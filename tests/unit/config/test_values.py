@@ -79,7 +79,7 @@ def test_a_bad_value_is_told_in_one_line(
         ("DATABASE_WEAVIATE_GRPC_URL", "http://localhost:50051"),
         ("TASK_SEARCH_TIMEOUT_S", "nan"),
         ("TASK_MAX_RUN_S", "inf"),
-        ("TASK_WARM_UP", "maybe"),
+        ("ENCODER_WARM_UP", "maybe"),
         ("PORT", ""),
         ("PORT", "1\n2"),
     ],
@@ -101,7 +101,7 @@ def test_a_value_that_cannot_work_is_refused_in_one_line(
         ("REDIS_URL", "unix:///run/redis.sock"),
         ("WEAVIATE_URL", "http://[::1]:8080"),
         ("DATABASE_VECTOR_STORE", "NONE"),
-        ("TASK_WARM_UP", "off"),
+        ("ENCODER_WARM_UP", "off"),
     ],
 )
 def test_unusual_but_good_values_are_taken(checkout: Checkout, variable: str, value: str) -> None:
