@@ -24,6 +24,7 @@ def kafka_options(settings: Settings) -> KafkaOptions:
         compression=kafka.compression,
         max_record_bytes=kafka.max_record_bytes,
         fetch_max_bytes=kafka.fetch_max_bytes,
+        fetch_max_wait_ms=kafka.fetch_max_wait_ms,
         max_poll_records=kafka.max_poll_records,
         partitions=max(kafka.partitions, kafka.unit_partitions),
         commit_interval_s=kafka.commit_interval_s,

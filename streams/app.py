@@ -45,6 +45,7 @@ class KafkaOptions:
     compression: str = "none"
     max_record_bytes: int = 9 * 1024 * 1024
     fetch_max_bytes: int = 10 * 1024 * 1024
+    fetch_max_wait_ms: int = 50
     max_poll_records: int = 64
     partitions: int = 8
     """Most partitions of one topic."""
@@ -84,6 +85,7 @@ class StageApp(faust.App):
 
     deliveries: Deliveries
     reader: SideReader
+    fetch_max_wait_ms: int
 
     def __init__(self, app_id: str, **options: Any) -> None:  # noqa: ANN401  # Faust's own 107
         """Begin with nothing to run; see `stage_app`."""
@@ -239,6 +241,7 @@ def stage_app(
         stream_processing_timeout=3600.0,
         broker_commit_livelock_soft_timeout=3600.0,
     )
+    app.fetch_max_wait_ms = kafka.fetch_max_wait_ms
     app.reader = SideReader(kafka.bootstrap_servers, kafka.fetch_max_bytes)
     app.deliveries = Deliveries(app, app.reader)
     app.boot_strategy = (_WithWeb if web else _WithoutWeb)(app)

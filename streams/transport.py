@@ -7,6 +7,8 @@ Replaced in faust-streaming 0.15.3, each for a fault that was reproduced (FAUST.
 - `_commit_offsets`: Faust notes an offset as committed even when the commit failed (T5).
 - `wait_empty`: Faust waits without limit for acknowledgements; ours settles the deliveries.
 - the isolation level: records of aborted transactions are not for us.
+- the longest wait of a fetch, 1.5 s in Faust: while records of one partition lie in the client, a
+  fetch goes out for the others alone, and what comes in that partition meanwhile waits for its end.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,11 +37,13 @@ class Books(Protocol):
 
 
 class LedgerThread(driver.AIOKafkaConsumerThread):
-    """The consumer thread, reading committed records only."""
+    """The consumer thread, reading committed records only, and never long without a partition."""
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001  # Faust ties it to exactly_once
+        wait_ms = cast(Any, self.app).fetch_max_wait_ms
+        consumer._fetch_max_wait_ms = wait_ms  # noqa: SLF001  # Faust has no setting for it
         return consumer
 
 

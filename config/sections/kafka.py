@@ -72,6 +72,12 @@ class KafkaSettings(BaseModel):
         le=134_217_728,
         description="Most bytes fetched per partition at once; must hold the largest record.",
     )
+    fetch_max_wait_ms: int = Field(
+        50,
+        ge=1,
+        le=5000,
+        description="How long the broker holds a fetch that finds nothing; adds to no answer.",
+    )
     commit_interval_s: float = Field(
         1.0, gt=0, le=60, description="Time between two commits of offsets."
     )
