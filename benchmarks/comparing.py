@@ -27,8 +27,10 @@ class Contestant:
         member: Member,
         texts_of: TextsOf,
         settings: Mapping[str, int] | None = None,
+        *,
+        judged: int | None = None,
     ) -> None:
-        """Encode `texts_of(number)` in round `number`."""
+        """Encode `texts_of(number)` in round `number`; the gate sees the first `judged` vectors."""
         self.name = name
         self.broken = ""
         self.vectors: dict[int, Vector] = {}
@@ -36,6 +38,7 @@ class Contestant:
         self._member = member
         self._texts_of = texts_of
         self._settings = settings
+        self._judged = judged
 
     async def measure(self, number: int) -> Round:
         """Encode the round's texts; one that broke is not asked again and has no figure."""
@@ -45,10 +48,11 @@ class Contestant:
         watch = CpuWatch(self._member.pids(self.name))
         watch.start()
         try:
-            told, self.vectors[number] = await self._member.worker.encode(texts, self._settings)
+            told, vectors = await self._member.worker.encode(texts, self._settings)
         except WorkerFailed as error:
             self.broken = str(error)
             return Round(value=0)
+        self.vectors[number] = vectors[: self._judged]
         self.facts[number] = told.facts
         count, seconds = len(texts), told.seconds
         return Round(value=count / seconds, seconds=seconds, work=count, cores=watch.cores())

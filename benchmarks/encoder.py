@@ -14,6 +14,9 @@ from benchmarks.tokens import lengths_of
 NAME = "encoder"
 TITLE = "Encoders on standard library docstrings (all-MiniLM-L6-v2), equal threads"
 CONTENDERS = (PLAIN, TUNED, ONNX, INFINITY, OURS)
+#: Ours on so many texts a round as wait in a backlog: what the batches can be made of counts.
+BULK = "ours, a backlog"
+BULK_TEXTS = 2048
 #: The least quotients (PERFORMANCE.md, 7), where the processor computes in bfloat16 …
 LEAST_RATIOS = {PLAIN: 5.0, INFINITY: 5.0}
 #: … and where it does not.
@@ -32,17 +35,26 @@ async def measure(bench: Bench) -> Section:
         def texts_of(number: int) -> list[str]:
             return docstrings(number * count, count)
 
-        bench.say(f"  {count} texts a round")
+        def bulk_of(number: int) -> list[str]:
+            return docstrings(number * count, max(count, BULK_TEXTS))
+
+        bench.say(f"  {count} texts a round, {BULK}: {max(count, BULK_TEXTS)}")
         roof = Roof(crew.members[GEMM])
-        compared = await compare(bench, contestants(crew, texts_of=texts_of), roof)
-    texts = [texts_of(number) for number in range(1, len(compared.rounds[GEMM]) + 1)]
+        racing = contestants(crew, texts_of=texts_of)
+        if OURS in crew.members:
+            racing.append(Contestant(BULK, crew.members[OURS], bulk_of, judged=count))
+        compared = await compare(bench, racing, roof)
+    texts = [bulk_of(number) for number in range(1, len(compared.rounds[GEMM]) + 1)]
     series = speeds(compared) + quotients(compared, bf16=has_bf16(roof))
-    series += against_roof(compared, texts) + padding(compared)
+    series += against_roof(compared, texts) + padding(compared, of=BULK)
     return Section(
         name=NAME,
         title=TITLE,
         series=series,
-        notes=[f"{count} texts a round", *notes(compared, roof)],
+        notes=[
+            f"{count} texts a round, {BULK}: {max(count, BULK_TEXTS)}",
+            *notes(compared, roof),
+        ],
         faults=crew.faults + compared.faults,
         wanted_rounds=bench.plan.compared_rounds,
     )
@@ -82,28 +94,28 @@ def quotients(compared: Compared, prefix: str = "", *, bf16: bool | None = None)
             least=least.get(name),
         )
         for name, rounds in compared.rounds.items()
-        if name not in (OURS, GEMM)
+        if name not in (OURS, BULK, GEMM)
     ]
 
 
 def against_roof(compared: Compared, texts: Sequence[list[str]]) -> list[Series]:
-    """Tokens a second of ours, and its operations as a share of the best matrix products."""
+    """Tokens a second of our backlog, and its operations as a share of the best products."""
     roofs = Series(name="best matrix product", unit="GFLOP/s", rounds=compared.rounds[GEMM])
-    if OURS not in compared.rounds:
+    if BULK not in compared.rounds:
         return [roofs]
     given = default_assignment()
     shape = shape_of(given.folder)
     lengths = [lengths_of(given.folder, each, given.max_tokens) for each in texts]
-    ours = Series(name=OURS, unit="", rounds=compared.rounds[OURS])
+    ours = Series(name=BULK, unit="", rounds=compared.rounds[BULK])
     per_text = [sum(each) / len(each) for each in lengths]
     work = [gflop(shape, each) / len(each) for each in lengths]
-    done = Series(name="ours: work of the model", unit="GFLOP/s", rounds=scaled(ours, work))
+    done = Series(name=f"{BULK}: work of the model", unit="GFLOP/s", rounds=scaled(ours, work))
     return [
-        Series(name="ours: tokens", unit="tokens/s", rounds=scaled(ours, per_text)),
+        Series(name=f"{BULK}: tokens", unit="tokens/s", rounds=scaled(ours, per_text)),
         done,
         roofs,
         Series(
-            name="ours ÷ best matrix product",
+            name=f"{BULK} ÷ best matrix product",
             unit="share",
             rounds=ratios(done, roofs),
             least=LEAST_SHARE,
@@ -111,14 +123,14 @@ def against_roof(compared: Compared, texts: Sequence[list[str]]) -> list[Series]
     ]
 
 
-def padding(compared: Compared, prefix: str = "") -> list[Series]:
+def padding(compared: Compared, prefix: str = "", *, of: str = OURS) -> list[Series]:
     """Which share of what the model computed were real tokens."""
-    facts = compared.facts.get(OURS, [])
-    if OURS not in compared.rounds:
+    facts = compared.facts.get(of, [])
+    if of not in compared.rounds:
         return []
     shares = [float(each["tokens"]) / float(each["padded_tokens"]) for each in facts]
     rounds = [Round(value=share) for share in shares]
-    name = f"{prefix}ours: padding efficiency"
+    name = f"{prefix}{of}: padding efficiency"
     return [Series(name=name, unit="share", rounds=rounds, least=LEAST_EFFICIENCY)]
 
 

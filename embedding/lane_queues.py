@@ -1,7 +1,9 @@
 """Which waiting texts go into the next model call. Decides; model threads wait for it here.
 
 Texts of a lane are taken in windows: the oldest so many are sorted by length and cut into calls,
-which then run one by one. At each boundary between two calls the most urgent lane goes first.
+which then run one by one; while a window is not full, what arrives joins it and it is cut anew. A
+text waits for its own window and those before it, never for later ones. At each boundary between
+two calls the most urgent lane goes first.
 """
 
 from collections import deque
@@ -23,11 +25,17 @@ class _Queue:
 
     arrived: deque[Job] = field(default_factory=deque)
     planned: deque[Call] = field(default_factory=deque)
+    halves: deque[Call] = field(default_factory=deque)
+    room: int = 0  # so many texts more may join the window that `planned` came from
     passed_over: int = 0
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
-        return bool(self.arrived or self.planned)
+        return bool(self.arrived or self.planned or self.halves)
+
+    def __len__(self) -> int:
+        """How many texts wait."""
+        return len(self.arrived) + sum(len(call.jobs) for call in (*self.planned, *self.halves))
 
 
 class LaneQueues:
@@ -50,7 +58,7 @@ class LaneQueues:
         with self._changed:
             for index, tokenized in enumerate(texts):
                 self._add_one(Job(model, tokenized, lane), Taker(request, index))
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _add_one(self, job: Job, taker: Taker) -> None:
         standing = self._open.get(job.key)
@@ -64,8 +72,8 @@ class LaneQueues:
     def add_halves(self, call: Call) -> None:
         """Let a failed call of two texts or more wait again in two parts, before all others."""
         with self._changed:
-            self._queues[call.lane].planned.extendleft(reversed(call.halves()))
-            self._changed.notify()
+            self._queues[call.lane].halves.extendleft(reversed(call.halves()))
+            self._changed.notify_all()
 
     def finish(self, call: Call) -> list[list[Taker]]:
         """Take the texts of a call off the books: who wants each of them."""
@@ -80,10 +88,7 @@ class LaneQueues:
     def waiting(self) -> dict[Lane, int]:
         """Texts of each lane that no call has taken yet."""
         with self._changed:
-            return {
-                lane: len(queue.arrived) + sum(len(call.jobs) for call in queue.planned)
-                for lane, queue in self._queues.items()
-            }
+            return {lane: len(queue) for lane, queue in self._queues.items()}
 
     def close(self) -> None:
         """Give out no more calls; who waits for one gets None."""
@@ -103,10 +108,7 @@ class LaneQueues:
     def _next_call(self) -> Call | None:
         """Take the next call out of the lanes; None: nothing waits."""
         while (lane := self._choose()) is not None:
-            queue = self._queues[lane]
-            if not queue.planned:
-                self._plan(lane, queue)
-            call = self._without_unwanted(queue.planned.popleft())
+            call = self._without_unwanted(self._taken_from(lane, self._queues[lane]))
             if call.jobs:
                 self._age(call.lane)
                 return call
@@ -128,16 +130,31 @@ class LaneQueues:
         for lane, queue in self._queues.items():
             queue.passed_over = queue.passed_over + 1 if queue and lane is not served else 0
 
+    def _taken_from(self, lane: Lane, queue: _Queue) -> Call:
+        """Take the next call of a lane in which something waits."""
+        if queue.halves:
+            return queue.halves.popleft()
+        if not queue.planned:
+            queue.room = self._options.window_texts
+        if queue.arrived and queue.room:
+            self._plan(lane, queue)
+        return queue.planned.popleft()
+
     def _plan(self, lane: Lane, queue: _Queue) -> None:
-        """Sort the oldest texts of the model at the head by length and cut them into calls."""
-        model = queue.arrived[0].model
-        window = _taken(queue.arrived, model, self._options.window_texts)
+        """Let the oldest texts of one model join the window, sort it by length, cut it anew."""
+        window = [job for call in queue.planned for job in call.jobs]
+        model = (window or queue.arrived)[0].model
+        joining = _taken(queue.arrived, model, queue.room)
+        if not joining:
+            return
+        queue.room -= len(joining)
+        window += joining
         batches = plan_batches(
             [job.tokenized.length for job in window],
             max_items=self._options.batch_texts,
             max_tokens=self._budget_of(model),
         )
-        queue.planned.extend(Call(lane, [window[at] for at in batch]) for batch in batches)
+        queue.planned = deque(Call(lane, [window[at] for at in batch]) for batch in batches)
 
     def _without_unwanted(self, call: Call) -> Call:
         for job in call.jobs:

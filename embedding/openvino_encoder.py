@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import structlog
 
+from embedding.batching import padded_length
 from embedding.catalog import ModelEntry
 from embedding.conversion import Converted, converted
 from embedding.encoder import Tokenized
@@ -74,6 +75,7 @@ class OpenVinoEncoder:
         definition = source.tokenizer.read_text(encoding="utf-8")
         self._tokenizer = TextTokenizer(definition, manifest.max_tokens)
         self._pad_id = manifest.pad_id
+        self._max_tokens = manifest.max_tokens
         self._name = name
         self._compile: _Compile | None = partial(_Network, source.network, threads=threads)
         self._networks = {precision: self._compile(precision=precision)}
@@ -101,7 +103,10 @@ class OpenVinoEncoder:
             raise RuntimeError(f"model {self._name} is closed")
         if precision not in self._networks:
             self._networks[precision] = self._compile(precision=precision)
-        return self._networks[precision].run(*padded(batch, self._pad_id))
+        longest = max((one.length for one in batch), default=0)
+        # Never past the model's limit: there are no positions for padding there.
+        width = min(padded_length(longest), self._max_tokens)
+        return self._networks[precision].run(*padded(batch, self._pad_id, least=max(1, width)))
 
 
 class _Network:

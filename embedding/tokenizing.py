@@ -102,12 +102,12 @@ def _encodable(text: str) -> str:
     return text
 
 
-def padded(batch: Sequence[Tokenized], pad_id: int) -> tuple[Padded, Padded]:
+def padded(batch: Sequence[Tokenized], pad_id: int, *, least: int = 1) -> tuple[Padded, Padded]:
     """The ids and the attention mask of a batch, `(n, longest)` each, padded on the right.
 
-    A text without tokens gets one that is masked out.
+    They are `least` wide or more; a text without tokens gets one that is masked out.
     """
-    width = max(1, max((one.length for one in batch), default=0))
+    width = max(least, max((one.length for one in batch), default=0))
     ids = np.full((len(batch), width), pad_id, dtype=np.int64)
     mask = np.zeros((len(batch), width), dtype=np.int64)
     for row, one in enumerate(batch):
