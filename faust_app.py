@@ -55,6 +55,7 @@ from streams.serving import MetricsDoor, tell_where
 from streams.task_log import TaskLog
 from streams.tools import StageTools
 from streams.topics import TopicNames, topic_specs
+from streams.turns import Turns
 from streams.workers import WorkerWatch, beat_from, watch_for_ever
 from web.assembly import WebParts, mount, server_options, worker_routes
 
@@ -341,7 +342,11 @@ def store_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness
     settings, names = parts.settings, parts.names
     app = new_app(parts, Role.STORE, web)
     store = Store(
-        tools_of(parts, app), writer=parts.store, catalog=parts.catalog, marks=parts.cache
+        tools_of(parts, app),
+        writer=parts.store,
+        catalog=parts.catalog,
+        marks=parts.cache,
+        turns=Turns(settings.task.store_writes),
     )
     for lane in Lane:
         stage = Stage(f"store.{lane}", store.begin, store.poison, settings.task.store_window)

@@ -24,6 +24,7 @@ from streams import figures
 from streams.codec import BadRecord, Matrix, decode_vectors, encode
 from streams.records import Record
 from streams.tools import StageTools
+from streams.turns import Turns
 
 log = structlog.get_logger("agents.store")
 
@@ -45,8 +46,13 @@ class Store:
         writer: VectorWriter,
         catalog: Catalog,
         marks: CancelMarks,
+        turns: Turns,
     ) -> None:
-        """Write by `writer`, which raises VectorStoreUnavailable in an outage: it is waited out."""
+        """Write by `writer`, which raises VectorStoreUnavailable in an outage: it is waited out.
+
+        `turns` bounds the writes under way and lets urgent units go first.
+        """
+        self._turns = turns
         self._writer = writer
         self._producer = tools.producer
         self._catalog = catalog
@@ -79,9 +85,10 @@ class Store:
         unit = header.unit
         if unit.task_id in await self._marks.cancelled([unit.task_id]):
             return
-        begun_s = self._clock.monotonic_s()
-        refusals = await self._write(header, vectors)
-        seconds = self._clock.monotonic_s() - begun_s
+        async with self._turns.turn(unit.lane):
+            begun_s = self._clock.monotonic_s()
+            refusals = await self._write(header, vectors)
+            seconds = self._clock.monotonic_s() - begun_s
         figures.STORE_SECONDS.observe(seconds)
         failures = [refusal for refusal in refusals if refusal is not None]
         stored = [

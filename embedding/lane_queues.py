@@ -14,6 +14,7 @@ from threading import Condition
 from embedding.batching import BatchOptions, plan_batches
 from embedding.encoder import Tokenized
 from embedding.jobs import Call, Job, Model, Request, Taker
+from models.lane_order import LaneOrder
 from models.states import Lane
 
 RANK = {lane: rank for rank, lane in enumerate(Lane)}
@@ -27,7 +28,6 @@ class _Queue:
     planned: deque[Call] = field(default_factory=deque)
     halves: deque[Call] = field(default_factory=deque)
     room: int = 0  # so many texts more may join the window that `planned` came from
-    passed_over: int = 0
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
@@ -46,6 +46,7 @@ class LaneQueues:
         self._options = options
         self._budget_of = budget_of
         self._queues = {lane: _Queue() for lane in Lane}
+        self._order = LaneOrder(options.age_after_batches)
         self._open: dict[tuple[int, bytes], Job] = {}
         self._changed = Condition()
         self._closed = False
@@ -107,28 +108,15 @@ class LaneQueues:
 
     def _next_call(self) -> Call | None:
         """Take the next call out of the lanes; None: nothing waits."""
-        while (lane := self._choose()) is not None:
+        while (lane := self._order.choose(self._in_waiting())) is not None:
             call = self._without_unwanted(self._taken_from(lane, self._queues[lane]))
             if call.jobs:
-                self._age(call.lane)
+                self._order.note(lane, self._in_waiting())
                 return call
         return None
 
-    def _choose(self) -> Lane | None:
-        """The lane passed over for too long (the longest first), else the most urgent."""
-        lanes = [lane for lane in Lane if self._queues[lane]]
-        aged = [lane for lane in lanes if self._is_aged(lane)]
-        if aged:
-            return max(aged, key=lambda lane: self._queues[lane].passed_over)
-        return lanes[0] if lanes else None
-
-    def _is_aged(self, lane: Lane) -> bool:
-        return self._queues[lane].passed_over >= self._options.age_after_batches
-
-    def _age(self, served: Lane) -> None:
-        """Count a call against every other lane that waits."""
-        for lane, queue in self._queues.items():
-            queue.passed_over = queue.passed_over + 1 if queue and lane is not served else 0
+    def _in_waiting(self) -> list[Lane]:
+        return [lane for lane, queue in self._queues.items() if queue]
 
     def _taken_from(self, lane: Lane, queue: _Queue) -> Call:
         """Take the next call of a lane in which something waits."""

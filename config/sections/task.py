@@ -74,6 +74,9 @@ class TaskSettings(BaseModel):
     store_window: int = Field(
         16, ge=1, le=10_000, description="Units in flight in store, per lane."
     )
+    store_writes: int = Field(
+        4, ge=1, le=1000, description="Writes to the vector store at once, urgent units first."
+    )
     deadletter_max_per_minute: int = Field(
         600, ge=1, le=1_000_000, description="Dead letters per minute above which a source pauses."
     )

@@ -16,7 +16,14 @@ from streams.row_store import RowStore
 from tests.unit.streams.fakes import NAMES, FakeProducer
 
 TINY = ModelEntry(
-    name="tiny", aliases=("small",), revision="1", dimension=4, max_tokens=16, backend="hashing"
+    name="tiny",
+    aliases=("small",),
+    revision="1",
+    dimension=4,
+    matryoshka=(2,),
+    max_tokens=16,
+    backend="hashing",
+    prompts={"query": "query: "},
 )
 CATALOG = Catalog([TINY], "tiny")
 

@@ -8,6 +8,7 @@ import pytest
 
 from agents.intake import Intake, IntakeOptions
 from agents.track import VerdictDesk
+from models.encoding import EncodeOptions, Encoding, Truncate
 from models.errors import BrokerUnavailable, HandedBack, NewerRecord
 from models.events import Accepted
 from models.fold import Verdict
@@ -18,7 +19,7 @@ from models.tasks import TaskRequest, body_hash
 from models.units import SourcePlace
 from streams.codec import decode_unit
 from streams.records import Record
-from tests.unit.agents.fakes import CATALOG, deliveries, events_of, topics_of
+from tests.unit.agents.fakes import CATALOG, TINY, deliveries, events_of, topics_of
 from tests.unit.models.making import NOW_MS
 from tests.unit.streams.fakes import NAMES, FakeProducer, reason_of, record, tools
 
@@ -202,6 +203,12 @@ async def test_a_record_without_id_and_key_comes_home_under_the_name_of_its_plac
         (BODY | {"submitted_ms": 10**18}, "invalid_task"),
         (BODY | {"deadline_s": "inf"}, "invalid_task"),
         (BODY | {"model_name": "gpt"}, "unknown_model"),
+        (BODY | {"dimensions": 3}, "invalid_task"),
+        (BODY | {"dimensions": 2.5}, "invalid_task"),
+        (BODY | {"input_type": "poem"}, "invalid_task"),
+        (BODY | {"prompt": "p", "input_type": "query"}, "invalid_task"),
+        (BODY | {"truncate": "middle"}, "invalid_task"),
+        (BODY | {"encoding": "hex"}, "invalid_task"),
     ],
 )
 async def test_what_can_never_be_a_task_is_a_dead_letter_with_its_reason(
@@ -210,6 +217,66 @@ async def test_what_can_never_be_a_task_is_a_dead_letter_with_its_reason(
     await bench.take(task_record(body), None)
     assert topics_of(bench.producer.sent) == [NAMES.dead]
     assert bench.dead == [reason]
+
+
+@pytest.mark.parametrize(
+    "option, said",
+    [
+        ({"dimensions": 3}, "dimensions: model tiny is not trained for 3; allowed: 2, 4"),
+        ({"input_type": "poem"}, "input_type: model tiny knows no input type 'poem'"),
+        ({"prompt": "p", "input_type": "query"}, "prompt: give either prompt or input_type"),
+    ],
+)
+async def test_a_refused_options_dead_letter_says_what_is_allowed(
+    bench: Bench, option: dict[str, Any], said: str
+) -> None:
+    await bench.take(task_record(BODY | option), None)
+    (dead,) = bench.producer.to(NAMES.dead)
+    assert said in dict(dead.headers)["detail"].decode()
+
+
+async def test_a_task_without_options_goes_the_models_own_way(bench: Bench) -> None:
+    await bench.take(task_record())
+    assert bench.accepted.options == TINY.default_options()
+    assert bench.accepted.fingerprint == TINY.fingerprint
+    assert (bench.accepted.input_type, bench.accepted.encoding) == ("document", Encoding.FLOAT)
+
+
+async def test_the_units_carry_the_options_resolved_and_the_space_follows_them(
+    bench: Bench,
+) -> None:
+    chosen = {"dimensions": 2, "normalize": False, "input_type": "query", "truncate": "error"}
+    await bench.take(task_record(BODY | chosen | {"encoding": "base64"}))
+    options = EncodeOptions(
+        prompt="query: ", dimensions=2, normalize=False, truncate=Truncate.ERROR
+    )
+    said = bench.accepted
+    assert (said.options, said.input_type) == (options, "query")
+    assert said.encoding is Encoding.BASE64
+    assert said.fingerprint == TINY.passport_of(options).fingerprint != TINY.fingerprint
+    units = [decode_unit(each.value) for each in bench.producer.to(NAMES.units(Lane.NORMAL))]
+    assert [unit.options for unit in units] == [options] * 2
+    assert {unit.fingerprint for unit in units} == {said.fingerprint}
+
+
+async def test_a_prompt_of_the_tasks_own_stands_instead_of_the_models(bench: Bench) -> None:
+    await bench.take(task_record(BODY | {"prompt": "title: "}))
+    assert (bench.accepted.options.prompt, bench.accepted.input_type) == ("title: ", "")
+
+
+async def test_how_a_text_is_cut_makes_no_other_space(bench: Bench) -> None:
+    await bench.take(task_record(BODY | {"truncate": "start"}))
+    assert bench.accepted.options.truncate is Truncate.START
+    assert bench.accepted.fingerprint == TINY.fingerprint
+
+
+async def test_a_record_sent_home_keeps_its_options(bench: Bench) -> None:
+    chosen = {"dimensions": 2, "normalize": False, "prompt": "", "truncate": "start"}
+    await bench.take(task_record(BODY | chosen, key=None), None)
+    (home,) = bench.producer.sent
+    again = TaskRequest.model_validate_json(home.value or b"")
+    assert body_hash(again) == body_hash(TaskRequest.model_validate(BODY | chosen))
+    assert (again.prompt, again.dimensions, again.normalize) == ("", 2, False)
 
 
 async def test_a_tombstone_is_a_dead_letter(bench: Bench) -> None:

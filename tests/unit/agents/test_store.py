@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agents.store import Store
+from models.encoding import EncodeOptions
 from models.errors import VectorStoreUnavailable
 from models.events import UnitDone
 from models.ids import object_id
@@ -16,6 +17,7 @@ from models.vectors import StoredItem
 from stores.memory import MemoryStore
 from streams.codec import BadRecord, encode_vectors
 from streams.records import Record
+from streams.turns import Turns
 from tests.unit.agents.fakes import CATALOG, TINY, FakeCache, events_of
 from tests.unit.models.making import NOW_MS, TASK, failure, unit
 from tests.unit.streams.fakes import NAMES, FakeProducer, reason_of, record, tools
@@ -47,7 +49,11 @@ class Bench:
         self.producer = FakeProducer()
         self.writer = Writer()
         self.store = Store(
-            tools(self.producer), writer=self.writer, catalog=CATALOG, marks=FakeCache(*marked)
+            tools(self.producer),
+            writer=self.writer,
+            catalog=CATALOG,
+            marks=FakeCache(*marked),
+            turns=Turns(4),
         )
 
     async def take(self, each: Record) -> None:
@@ -79,6 +85,9 @@ def vectors_record(each: Unit, *failures: ItemFailure) -> Record:
             ItemOutcome(tokens=10 + item.index, truncated=item.index == 0) for item in each.items
         ],
         failures=list(failures),
+        computed=3,
+        deduplicated=2,
+        cached=1,
         dimension=4,
         worker="w7",
         queue_ms=11,
@@ -95,6 +104,30 @@ async def test_each_vector_is_stored_beside_its_own_text(bench: Bench) -> None:
     assert [(each.item, each.own_id) for each in stored] == [("task-a/0", False), ("mine", True)]
     assert all(each.metadata == {"k": 1} for each in stored)
     assert all(each.passport == TINY.passport for each in stored)
+
+
+async def test_each_object_says_how_long_its_text_was_and_whether_it_was_cut(
+    bench: Bench,
+) -> None:
+    await bench.take(vectors_record(work("a", "b")))
+    stored = sorted(bench.writer.objects.values(), key=lambda item: item.index)
+    assert [(each.tokens, each.truncated) for each in stored] == [(10, True), (11, False)]
+
+
+async def test_the_passport_follows_the_options_of_the_unit(bench: Bench) -> None:
+    options = EncodeOptions(prompt="query: ", dimensions=2, normalize=False)
+    passport = TINY.passport_of(options)
+    each = work("a", options=options, fingerprint=passport.fingerprint)
+    vectors = np.ones((1, 2), dtype=np.float32)
+    header = EncodedUnit(
+        unit=each, outcomes=[ItemOutcome(tokens=3)], dimension=2, worker="w", queue_ms=0,
+        encode_ms=0,
+    )  # fmt: skip
+    await bench.take(record(0, encode_vectors(header, vectors), topic=NAMES.vectors(each.lane)))
+    (stored,) = bench.writer.objects.values()
+    assert stored.passport == passport
+    assert (passport.dimension, passport.normalized, passport.prompt) == (2, False, "query: ")
+    assert bench.done.stored == 1
 
 
 async def test_objects_are_named_so_that_a_second_run_writes_the_same_ones(bench: Bench) -> None:
@@ -115,6 +148,7 @@ async def test_a_stored_unit_is_reported_with_its_figures(bench: Bench) -> None:
     done = bench.done
     assert (done.unit, done.stored, done.failures) == (3, 2, [])
     assert (done.tokens, done.truncated) == (21, 1)
+    assert (done.computed, done.deduplicated, done.cached) == (3, 2, 1)
     assert (done.worker, done.queue_ms, done.encode_ms) == ("w7", 11, 12)
     assert bench.producer.sent[0].key == TASK.encode()
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agents.upkeep import MOST_RESENDS, Upkeep, UpkeepOptions
+from models.encoding import EncodeOptions, Truncate
 from models.errors import VectorStoreUnavailable
 from models.events import Swept
 from models.rows import TaskRow
@@ -157,6 +158,14 @@ async def test_a_stalled_tasks_missing_units_are_sent_again_as_they_were(bench: 
     assert [(item.index, item.text) for item in again.items] == [(3, "c"), (4, "d")]
     assert (again.source, again.metadata) == (SOURCE, {"k": 1})
     assert bench.producer.sent[1].key == b"task-a/1"
+
+
+async def test_units_sent_again_are_encoded_as_the_first_ones_were(bench: Bench) -> None:
+    """The row knows how; the catalog may say something else by now."""
+    options = EncodeOptions(prompt="p: ", dimensions=2, normalize=False, truncate=Truncate.START)
+    await bench.look(stalled(options=options, fingerprint="f2", input_type=""))
+    sent = [decode_unit(each.value) for each in bench.producer.sent if ".units." in each.topic]
+    assert [(unit.options, unit.fingerprint) for unit in sent] == [(options, "f2")] * 2
 
 
 async def test_a_task_never_started_is_sent_again_whole(bench: Bench) -> None:
