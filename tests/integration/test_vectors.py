@@ -69,7 +69,9 @@ async def test_a_result_beyond_its_end_is_empty_and_without_vectors_is_lean(clie
     beyond = (await client.get(f"{path}?offset=3")).json
     assert (beyond["items"], beyond["next_offset"], beyond["total"]) == ([], None, 3)
     lean = (await client.get(f"{path}?vectors=false")).json
-    assert [set(item) for item in lean["items"]] == [{"index", "item", "status"}] * 3
+    assert [set(item) for item in lean["items"]] == [
+        {"index", "item", "status", "tokens", "truncated"}
+    ] * 3
 
 
 async def test_failed_items_stand_in_their_place_with_their_reason(client: Client) -> None:
