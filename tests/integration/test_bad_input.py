@@ -96,6 +96,7 @@ BODIES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
                 "sentence-transformers/all-MiniLM-L6-v2",
                 "test/hashing-384",
                 "test/hashing-64",
+                "test/hashing-options",
             ],
         },
     ),
