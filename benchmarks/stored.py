@@ -4,7 +4,7 @@ import asyncio
 
 from benchmarks.bench import Bench, Contender, rounds_of
 from benchmarks.comparing import Contestant
-from benchmarks.corpus import docstrings
+from benchmarks.corpus import fresh
 from benchmarks.crew import CELERY, OURS, PLAIN, Crew, crew_of
 from benchmarks.figures import Round, Section, Series, ratios
 from benchmarks.likeness import fault_of, nearness
@@ -23,7 +23,7 @@ async def measure(bench: Bench) -> Section:
     count = bench.plan.stored_texts
 
     def texts_of(number: int) -> list[str]:
-        return docstrings(number * count, count)
+        return fresh(number * count, count)
 
     async with (
         bench.serving(["all"]) as [service],

@@ -17,7 +17,9 @@ SLOTS = 16
 
 @pytest.fixture
 def redis(servers: StackState) -> RedisOptions:
-    return RedisOptions(url=servers.settings["database.redis_url"], prefix=f"{uuid4().hex}:")
+    # Patient: what is tested is what comes back, and a write that is late is left out.
+    url = servers.settings["database.redis_url"]
+    return RedisOptions(url=url, prefix=f"{uuid4().hex}:", timeout_ms=10_000)
 
 
 @pytest.fixture
