@@ -40,6 +40,7 @@ class IndexOptions:
     ef_construction: int = 128  # candidates looked at while building: better index, slower writes
     max_connections: int = 32  # edges per node: better recall, more memory
     ef: int = -1  # candidates looked at while searching; -1: Weaviate chooses by `limit`
+    most_spaces: int = 100  # named vectors of a collection: each has an index of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,10 +132,21 @@ async def _complete(
     properties = [one for one in _properties() if one.name not in present]
     for one in properties:
         await collection.config.add_property(one)
-    vectors = sorted(wanted - (config.vector_config or {}).keys())
+    held = (config.vector_config or {}).keys()
+    vectors = sorted(wanted - held)
     if vectors:
+        _check_spaces(target, len(held) + len(vectors), index.most_spaces)
         await collection.config.add_vector(vector_config=[_vector(one, index) for one in vectors])
     return not properties and not vectors
+
+
+def _check_spaces(target: str, given: int, limit: int) -> None:
+    """Raise CallRefused: a prompt of its own for each task would make an index for each."""
+    if given > limit:
+        raise CallRefused(
+            f"collection {target} would hold vectors of {given} spaces (model, dimensions, "
+            f"normalize, prompt), over the limit of {limit}; use another collection"
+        )
 
 
 async def _create(

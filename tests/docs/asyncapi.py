@@ -129,6 +129,12 @@ def _finished() -> dict[str, Any]:
         "total_items": _COUNT,
         "completed_items": {**_COUNT, "description": "Items whose vectors are stored."},
         "failed_items": _COUNT,
+        "computed_items": {**_COUNT, "description": "Vectors that the model computed."},
+        "deduplicated_items": {
+            **_COUNT,
+            "description": "Vectors taken from an equal text that was under way.",
+        },
+        "cached_items": {**_COUNT, "description": "Vectors taken from the cache."},
         "error": {**_MAYBE, "description": "The first reason of a failed item."},
         "metadata": {"type": "object"},
         "retry_of": _MAYBE,

@@ -10,10 +10,14 @@ import pytest
 VARIES = frozenset({
     "average_processing_time", "finished_ms", "last_event_ms", "offset", "processing_time",
     "started_ms", "submitted_ms", "took_ms", "version", "total_vectors_generated",
-    "next_cursor", "completed_items", "tokens", "progress",
+    "next_cursor", "completed_items", "tokens", "progress", "computed_items",
+    "deduplicated_items", "cached_items",
 })  # fmt: skip
 #: Tasks end as the page says whatever has been counted until then.
-_UNTIL_CANCELLED = frozenset({"completed_items", "tokens", "progress"})
+_UNTIL_CANCELLED = frozenset({
+    "completed_items", "tokens", "progress", "computed_items", "deduplicated_items",
+    "cached_items",
+})  # fmt: skip
 _STAMPS = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<uuid>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),

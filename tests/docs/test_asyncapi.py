@@ -53,6 +53,8 @@ def test_an_announcement_is_as_described(page: dict[str, Any], state: TaskState)
         {"task_type": "text_vectorization", "data": "one"},
         {"task_type": "batch_vectorization", "data": ["one", "two"], "priority": "high",
          "metadata": {"deep": [{"er": 1}]}, "item_ids": ["a", "b"], "task_id": "t-1"},
+        {"task_type": "text_vectorization", "data": "one", "dimensions": 128, "normalize": False,
+         "prompt": "passage: ", "truncate": "error", "encoding": "base64"},
     ],
 )  # fmt: skip
 def test_what_the_service_takes_is_as_described(page: dict[str, Any], task: Any) -> None:

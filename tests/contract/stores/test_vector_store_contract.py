@@ -1,5 +1,7 @@
 """What every store of vectors does, the one in memory and the one in Weaviate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import JsonValue
@@ -47,6 +49,32 @@ async def test_a_page_holds_its_range_and_no_vectors_unless_asked(
     found = await _results(store, space, first=3, count=4, with_vectors=False)
     assert sorted(found) == [3, 4, 5, 6]
     assert all(stored.vector is None for stored in found.values())
+
+
+@pytest.mark.parametrize("with_vectors", [True, False])
+async def test_an_object_says_how_long_its_text_was_and_whether_it_was_cut(
+    store: Store, space: Space, with_vectors: bool
+) -> None:
+    short = replace(stored_item(space=space), tokens=3)
+    long = replace(stored_item(index=1, space=space), tokens=100_000, truncated=True)
+    assert await store.write([short, long]) == [None, None]
+    found = await _results(store, space, with_vectors=with_vectors)
+    shown = {index: (one.tokens, one.truncated) for index, one in found.items()}
+    assert shown == {0: (3, False), 1: (100_000, True)}
+
+
+async def test_two_sizes_of_one_models_vectors_share_a_collection_and_never_meet(
+    store: Store, space: Space
+) -> None:
+    small = space.model_copy(update={"fingerprint": "f1of4"})
+    cut = stored_item("cut", space=small, vector=unit_vector(0, 4), dimension=4)
+    assert await store.write([stored_item(space=space), cut]) == [None, None]
+    for one, dimension, task in ((space, DIMENSION, "task-a"), (small, 4, "cut")):
+        hits = await store.search(one, unit_vector(0, dimension), limit=9, where={})
+        assert [hit.task for hit in hits] == [task]
+        (found,) = (await _results(store, one, task)).values()
+        assert found.vector is not None
+        assert found.vector.shape == (dimension,)
 
 
 async def test_a_long_result_comes_whole(store: Store, space: Space) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import weaviate
 from weaviate import WeaviateAsyncClient
-from weaviate.classes.config import DataType, Property
+from weaviate.classes.config import Configure, DataType, Property, Tokenization
 
 from models.errors import VectorStoreUnavailable
 from models.states import ItemErrorCode
@@ -17,7 +18,7 @@ from models.units import ItemFailure
 from models.vectors import Space, StoredItem
 from scripts.stack import StackState, kill_service, start_service
 from stores.weaviate import WeaviateStore
-from stores.weaviate_options import WeaviateOptions
+from stores.weaviate_options import IndexOptions, WeaviateOptions
 from stores.weaviate_schema import class_name
 from tests.unit.stores.items import stored_item, unit_vector
 
@@ -74,6 +75,84 @@ async def test_the_visible_name_is_an_alias_and_the_index_is_as_stated(
     index = config.vector_config["m_f1"].vector_index_config
     assert (index.distance_metric, index.ef_construction) == ("cosine", 128)
     assert (index.max_connections, index.ef) == (32, -1)
+
+
+async def _make_as_before(client: WeaviateAsyncClient, space: Space) -> None:
+    """Make a collection as versions did that knew no `tokens` and no `truncated`."""
+    name = class_name(space.collection)
+    whole = {"tokenization": Tokenization.FIELD, "index_searchable": False}
+    place = Property(name="item_index", data_type=DataType.INT, index_range_filters=True)
+    labels = [
+        Property(name=one, data_type=DataType.TEXT, **whole)
+        for one in ("task", "item", "fingerprint")
+    ]
+    tags = Property(name="tags", data_type=DataType.TEXT_ARRAY, **whole)
+    kept = [Property(name=one, data_type=DataType.TEXT) for one in ("text", "metadata", "passport")]
+    numbers = [Property(name=one, data_type=DataType.INT) for one in ("chunk", "submitted_ms")]
+    await client.collections.create(
+        f"{name}_v1",
+        properties=[place, *labels, tags, *kept, *numbers],
+        vector_config=[Configure.Vectors.self_provided(name="m_f1")],
+        multi_tenancy_config=Configure.multi_tenancy(enabled=True, auto_tenant_creation=True),
+    )
+    await client.alias.create(alias_name=name, target_collection=f"{name}_v1")
+    old = stored_item(space=space)
+    facts = {"task": old.task_id, "item": old.item, "item_index": 0, "fingerprint": "f1"}
+    collection = client.collections.use(name).with_tenant(space.tenant)
+    await collection.data.insert(facts, uuid=old.object_id, vector={"m_f1": old.vector.tolist()})
+
+
+@pytest.mark.parametrize("with_vectors", [True, False])
+async def test_a_collection_of_before_is_read_and_gains_what_it_lacks_when_written_to(
+    weaviate_store: WeaviateStore, space: Space, client: WeaviateAsyncClient, with_vectors: bool
+) -> None:
+    await _make_as_before(client, space)
+
+    async def outcomes() -> list[tuple[int | None, bool | None]]:
+        found = await weaviate_store.results(
+            space, "task-a", first=0, count=9, with_vectors=with_vectors
+        )
+        assert all((one.vector is not None) is with_vectors for one in found.values())
+        return [(found[index].tokens, found[index].truncated) for index in sorted(found)]
+
+    assert await outcomes() == [(None, None)]
+    new = replace(stored_item(index=1, space=space), tokens=300, truncated=True)
+    assert await weaviate_store.write([new]) == [None]
+    assert await outcomes() == [(None, None), (300, True)]
+    config = await client.collections.use(class_name(space.collection)).config.get()
+    added = {one.name: one for one in config.properties if one.name in {"tokens", "truncated"}}
+    assert {one.data_type for one in added.values()} == {DataType.INT, DataType.BOOL}
+    assert not any(one.index_filterable for one in added.values())
+
+
+async def test_stores_that_meet_a_collection_of_before_at_once_all_succeed(
+    stores: list[WeaviateStore], space: Space, client: WeaviateAsyncClient
+) -> None:
+    await _make_as_before(client, space)
+    items = [[stored_item("new", index, space=space)] for index in range(4)]
+    writing = (_until_stored(s, i) for s, i in zip(stores, items, strict=True))
+    assert await asyncio.gather(*writing) == [[None]] * 4
+    assert await _found(stores[0], space, "new") == [0, 1, 2, 3]
+
+
+async def test_a_collection_takes_no_more_spaces_than_its_limit_and_goes_on_with_those_it_has(
+    weaviate_options: WeaviateOptions, space: Space
+) -> None:
+    """Any prompt makes a space: a client with a prompt for each task would make an index each."""
+    options = replace(weaviate_options, index=IndexOptions(most_spaces=2))
+    store = WeaviateStore(options)
+    spaces = [space.model_copy(update={"fingerprint": f"f{number}"}) for number in (1, 2, 3)]
+    try:
+        for one in spaces[:2]:
+            assert await _until_stored(store, [stored_item(space=one)]) == [None]
+        (failure,) = await _until_stored(store, [stored_item(space=spaces[2])])
+        assert failure is not None
+        assert failure.code is ItemErrorCode.STORE_REFUSED
+        assert "3 spaces" in failure.message
+        assert "over the limit of 2" in failure.message
+        assert await _until_stored(store, [stored_item(index=1, space=space)]) == [None]
+    finally:
+        await store.close()
 
 
 async def test_stores_that_make_one_collection_at_once_all_succeed(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from models.bitmap import members
+from models.encoding import EncodeOptions, Encoding, Truncate
 from models.events import Event, UnitDone
 from models.fold import INTAKE_ERRORS, Verdict, fold
 from models.rows import TaskRow
@@ -32,6 +33,9 @@ from tests.unit.models.making import (
 
 PENDING, PROCESSING = TaskState.PENDING, TaskState.PROCESSING
 DUE = row(deadline_ms=DEADLINE_MS)
+OPTIONS = EncodeOptions(prompt="p: ", dimensions=32, normalize=False, truncate=Truncate.START)
+ORIGINS = {"computed": 2, "deduplicated": 1, "cached": 1}
+NO_ORIGINS = {"computed_items": 0, "deduplicated_items": 0, "cached_items": 0}
 HALF = row(state=PROCESSING, done_units=0b01, stored_items=2, started_ms=NOW_MS + 50)
 FINALS = [final_row(state) for state in sorted(FINAL)]
 
@@ -83,6 +87,24 @@ TABLE = [
         tenant="acme",
         traceparent="00-aa",
         deadline_ms=DEADLINE_MS,
+    ),
+    case(
+        "accepted takes over how its texts become vectors and how they are shown",
+        None,
+        accepted(options=OPTIONS, input_type="", encoding=Encoding.BASE64),
+        7,
+        options=OPTIONS,
+        input_type="",
+        encoding=Encoding.BASE64,
+    ),
+    case(
+        "accepted without options, as older records are, means the plain ones",
+        None,
+        accepted(),
+        7,
+        options=EncodeOptions(),
+        input_type="document",
+        encoding=Encoding.FLOAT,
     ),
     case(
         "accepted with refused items counts them as failed",
@@ -179,8 +201,9 @@ TABLE = [
     case(
         "a unit done twice counts once",
         HALF,
-        unit_done(0, failed=(0,)),
+        unit_done(0, failed=(0,), **ORIGINS),
         11,
+        **NO_ORIGINS,
         version=11,
         stored_items=2,
         failed_items=0,
@@ -188,10 +211,20 @@ TABLE = [
         state=PROCESSING,
     ),
     case(
+        "where vectors came from is added up",
+        HALF.model_copy(update={"computed_items": 1, "cached_items": 1}),
+        unit_done(1, computed=3, deduplicated=2, cached=1),
+        11,
+        computed_items=4,
+        deduplicated_items=2,
+        cached_items=2,
+    ),
+    case(
         "a unit read a second time counts once",
         HALF,
-        unit_done(1),
+        unit_done(1, **ORIGINS),
         10,
+        **NO_ORIGINS,
         version=10,
         done_units=0b01,
         stored_items=2,
@@ -199,8 +232,9 @@ TABLE = [
     case(
         "a unit of another source counts nothing",
         HALF,
-        unit_done(1, source=OTHER_SOURCE),
+        unit_done(1, source=OTHER_SOURCE, **ORIGINS),
         11,
+        **NO_ORIGINS,
         version=11,
         done_units=0b01,
         stored_items=2,
@@ -267,8 +301,9 @@ TABLE = [
     case(
         "a unit done after the cancel counts nothing",
         final_row(TaskState.CANCELLED),
-        unit_done(0),
+        unit_done(0, **ORIGINS),
         11,
+        **NO_ORIGINS,
         done_units=0,
         stored_items=0,
         state=TaskState.CANCELLED,
@@ -292,7 +327,7 @@ def test_the_fold_table(
         accepted(),
         accepted(source=OTHER_SOURCE, body_hash="hash-b"),
         started(),
-        unit_done(0, failed=(0,)),
+        unit_done(0, failed=(0,), computed=1, deduplicated=1, cached=1),
         unit_done(1, source=OTHER_SOURCE),
         cancel(),
         deadline(),

@@ -65,8 +65,8 @@ def stories(draw: st.DrawFn, *, purges: bool = False) -> Story:
             deadline(DEADLINE_MS - 1),
             resent(),
             swept(NOW_MS + 70),
-            unit_done(0, source=OTHER_SOURCE, stored=3),
-            unit_done(len(units), stored=3),
+            unit_done(0, source=OTHER_SOURCE, stored=3, computed=3),
+            unit_done(len(units), stored=3, cached=3),
             *done,
             *([retention()] if purges else []),
         ]
@@ -77,9 +77,15 @@ def stories(draw: st.DrawFn, *, purges: bool = False) -> Story:
 
 def _done(draw: st.DrawFn, number: int, items: list[int]) -> Event:
     failed = draw(st.sets(st.sampled_from(items)))
+    stored = len(items) - len(failed)
+    computed = draw(st.integers(0, stored))
+    cached = draw(st.integers(0, stored - computed))
     return unit_done(
         number,
-        stored=len(items) - len(failed),
+        stored=stored,
+        computed=computed,
+        cached=cached,
+        deduplicated=stored - computed - cached,
         failures=[failure(index, f"of unit {number}") for index in sorted(failed)],
     )
 
@@ -129,6 +135,14 @@ def test_counts_never_pass_the_total_and_agree_with_the_bitmaps(story: Story) ->
         decided = sum(len(story.units[number]) for number in members(row.done_units))
         refused = story.total_items - sum(map(len, story.units))
         assert row.stored_items + row.failed_items == decided + refused
+
+
+@given(stories())
+def test_every_stored_vector_came_from_one_place_however_often_it_is_told(story: Story) -> None:
+    for row in rows_of(story.log):
+        assert row is not None
+        origins = (row.computed_items, row.deduplicated_items, row.cached_items)
+        assert sum(origins) == row.stored_items
 
 
 @given(stories())

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from models import errors
 from models.clock import iso_time
+from models.encoding import EncodeOptions
 from models.errors import InvalidRequest, LimitExceeded, VectorizeError
 from models.fold import fold
 from models.metrics import Tally
@@ -141,6 +142,7 @@ FACTS: list[dict[str, Any]] = [
         "metadata": {"a": [1]},
         "deadline_ms": DEADLINE_MS,
         "lane": Lane.HIGH,
+        "options": EncodeOptions(prompt="p: ", dimensions=2, normalize=False),
     },
 ]
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from models.clock import iso_time
+from models.encoding import LONGEST_PROMPT
 from models.errors import InvalidRequest
 from models.stranger import validated
 from models.tasks import LATEST_MS, TaskRequest, body_hash
@@ -52,6 +53,20 @@ BATCH: dict[str, Any] = {"task_type": "batch_vectorization", "data": ["a", "b"]}
         (BATCH | {"item_ids": ["x", "x"]}, "item_ids", "an id stands twice"),
         (BATCH | {"item_ids": ["x", ""]}, "item_ids[1]", "at least 1"),
         (BATCH | {"item_ids": ["x", "a\x00"]}, "item_ids[1]", "match pattern"),
+        (TEXT | {"dimensions": 0}, "dimensions", "greater than or equal to 1"),
+        (TEXT | {"dimensions": "128"}, "dimensions", "valid integer"),
+        (TEXT | {"dimensions": True}, "dimensions", "valid integer"),
+        (TEXT | {"normalize": "yes"}, "normalize", "valid boolean"),
+        (TEXT | {"normalize": 1}, "normalize", "valid boolean"),
+        (TEXT | {"input_type": ""}, "input_type", "at least 1"),
+        (TEXT | {"input_type": "x" * 65}, "input_type", "at most 64"),
+        (TEXT | {"prompt": "x" * (LONGEST_PROMPT + 1)}, "prompt", "at most 2000"),
+        (TEXT | {"prompt": 5}, "prompt", "valid string"),
+        (TEXT | {"prompt": "p", "input_type": "query"}, "prompt", "either prompt or input_type"),
+        (TEXT | {"prompt": "", "input_type": "query"}, "prompt", "either prompt or input_type"),
+        (TEXT | {"truncate": "middle"}, "truncate", "'end', 'start' or 'error'"),
+        (TEXT | {"truncate": None}, "truncate", "'end', 'start' or 'error'"),
+        (TEXT | {"encoding": "hex"}, "encoding", "'float' or 'base64'"),
     ],
 )
 def test_a_wrong_body_is_refused_by_field_and_reason(
@@ -63,7 +78,18 @@ def test_a_wrong_body_is_refused_by_field_and_reason(
     assert reason in caught.value.reason
 
 
-@pytest.mark.parametrize("body", [TEXT, BATCH, TEXT | {"priority": -3}, TEXT | {"priority": "low"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        TEXT,
+        BATCH,
+        TEXT | {"priority": -3},
+        TEXT | {"priority": "low"},
+        TEXT | {"dimensions": 1, "normalize": False, "input_type": "query"},
+        TEXT | {"prompt": "", "truncate": "error", "encoding": "base64"},
+        TEXT | {"prompt": "x" * LONGEST_PROMPT, "truncate": "start"},
+    ],
+)
 def test_a_good_body_is_taken(body: dict[str, Any]) -> None:
     assert validated(body).texts == ([body["data"]] if body is not BATCH else ["a", "b"])
 
@@ -86,6 +112,8 @@ SAME: list[dict[str, Any]] = [
     {"priority": 1},
     {"metadata": {}},
     {"model_name": None},
+    {"dimensions": None, "normalize": None, "input_type": None, "prompt": None},
+    {"truncate": "end", "encoding": "float"},
 ]
 OTHER: list[dict[str, Any]] = [
     {"data": "b"},
@@ -99,6 +127,14 @@ OTHER: list[dict[str, Any]] = [
     {"deadline_s": 5},
     {"callback_url": "http://x/"},
     {"retry_of": "t0"},
+    {"dimensions": 128},
+    {"normalize": True},
+    {"normalize": False},
+    {"input_type": "document"},
+    {"prompt": ""},
+    {"prompt": "query: "},
+    {"truncate": "start"},
+    {"encoding": "base64"},
 ]
 
 

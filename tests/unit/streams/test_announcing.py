@@ -9,7 +9,8 @@ from tests.unit.models.making import final_row
 
 
 def test_the_body_is_counts_and_links_and_no_vectors() -> None:
-    row = final_row(metadata={"k": 1}, retry_of="t0", first_error="why", failed_items=1)
+    counts = {"computed_items": 2, "deduplicated_items": 1, "cached_items": 1}
+    row = final_row(metadata={"k": 1}, retry_of="t0", first_error="why", failed_items=1, **counts)
     assert orjson.loads(announcement(row).value) == {
         "v": 1,
         "task_id": "task-a",
@@ -21,6 +22,7 @@ def test_the_body_is_counts_and_links_and_no_vectors() -> None:
         "total_items": 4,
         "completed_items": 4,
         "failed_items": 1,
+        **counts,
         "error": "why",
         "metadata": {"k": 1},
         "retry_of": "t0",

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from models.encoding import EncodeOptions, Encoding, Truncate
 from models.errors import NewerRecord
 from models.events import Event
 from models.units import EncodedUnit, ItemOutcome, ReplyAddress
@@ -31,8 +32,11 @@ from tests.unit.models.making import (
     unit_done,
 )
 
+OPTIONS = EncodeOptions(prompt="é: ", dimensions=2, normalize=False, truncate=Truncate.ERROR)
 EVENTS = [
     accepted(rejected=[failure(1)], metadata={"a": [None, 1.5]}),
+    accepted(options=OPTIONS, input_type="", encoding=Encoding.BASE64),
+    unit_done(computed=1, deduplicated=2, cached=3),
     started(),
     unit_done(failed=(1,)),
     cancel(),
@@ -52,6 +56,8 @@ def header(count: int = 2, dimension: int = 3) -> EncodedUnit:
             ItemOutcome(tokens=number, truncated=bool(number % 2)) for number in range(count)
         ],
         failures=[failure(9)],
+        computed=count,
+        cached=1,
         dimension=dimension,
         worker="w",
         queue_ms=1,
@@ -73,8 +79,22 @@ def test_an_event_comes_back_as_it_was(event: Event) -> None:
 
 def test_a_unit_comes_back_as_it_was() -> None:
     reply = ReplyAddress(partition=1, correlation_id="c", deadline_ms=5)
-    for each in (unit("a", "b", metadata={"k": "é\x00"}), unit("a", source=None, reply=reply)):
+    plain = unit("a", "b", metadata={"k": "é\x00"}, options=OPTIONS)
+    for each in (plain, unit("a", source=None, reply=reply, options=OPTIONS)):
         assert decode_unit(encode(each)) == each
+
+
+def without(raw: bytes, *names: str) -> bytes:
+    """Write a record as a process did that did not know these fields yet."""
+    return orjson.dumps({name: one for name, one in orjson.loads(raw).items() if name not in names})
+
+
+def test_records_of_before_there_were_options_are_read_as_the_plain_ones() -> None:
+    assert decode_unit(without(encode(unit("a")), "options")) == unit("a")
+    old = without(encode(accepted()), "options", "input_type", "encoding")
+    assert decode_event(old) == accepted()
+    old = without(encode(unit_done()), "computed", "deduplicated", "cached")
+    assert decode_event(old) == unit_done()
 
 
 @given(st.integers(0, 5), st.integers(1, 6))

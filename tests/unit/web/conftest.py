@@ -14,21 +14,32 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry, generate_latest
 
 from embedding.catalog import Catalog, ModelEntry
+from models.encoding import EncodeOptions
 from models.errors import BrokerUnavailable, NoEmbedWorker, OwnerUnavailable, VectorStoreUnavailable
 from models.metrics import Tally
 from models.paging import Page, PageQuery, cursor_of
 from models.rows import TaskRow
 from models.splitting import TaskLimits
 from models.states import TaskState
+from models.task_options import input_type_of, task_options
 from models.tasks import TaskRequest, body_hash
 from models.units import ItemFailure, SourcePlace
-from models.vectors import Hit, Space, StoredVector, Vector
+from models.vectors import Hit, Passport, Space, StoredVector, Vector
 from models.workers import WorkerBeat
 from web.assembly import WebParts, mount, server_options
 from web.limits import WebLimits
 
-MODEL = ModelEntry(name="tiny", revision="1", dimension=4, max_tokens=16, backend="hashing")
+MODEL = ModelEntry(
+    name="tiny",
+    revision="1",
+    dimension=4,
+    matryoshka=(2,),
+    max_tokens=16,
+    backend="hashing",
+    prompts={"query": "query: ", "clustering": "cluster: "},
+)
 OTHER = ModelEntry(name="other", revision="1", dimension=8, max_tokens=16, backend="hashing")
+CATALOG = Catalog([MODEL, OTHER], MODEL.name)
 LIMITS = WebLimits(
     task=TaskLimits(max_items=10_000, max_text_bytes=1000, max_metadata_bytes=200),
     read_timeout_s=0.5,
@@ -87,6 +98,8 @@ class FakeBoard:
 
 
 def row_of(request: TaskRequest, place: SourcePlace, **changes: Any) -> TaskRow:
+    entry = CATALOG.resolve(request.model_name)
+    options = task_options(request, entry)
     facts = {
         "task_id": request.task_id,
         "version": 1,
@@ -94,9 +107,12 @@ def row_of(request: TaskRequest, place: SourcePlace, **changes: Any) -> TaskRow:
         "source": place,
         "body_hash": body_hash(request),
         "task_type": request.task_type,
-        "model": request.model_name or MODEL.name,
-        "fingerprint": MODEL.fingerprint,
-        "collection": request.collection or MODEL.collection,
+        "model": entry.name,
+        "fingerprint": entry.passport_of(options).fingerprint,
+        "collection": request.collection or entry.collection,
+        "options": options,
+        "input_type": input_type_of(request),
+        "encoding": request.encoding,
         "lane": request.lane,
         "own_ids": request.item_ids is not None,
         "metadata": request.metadata,
@@ -209,14 +225,18 @@ class FakeWorkers:
     )
     waiting_for: dict[str, str | None] = field(default_factory=lambda: {"kafka": None})
     kafka: bool = True
+    asked: list[tuple[Passport, EncodeOptions]] = field(default_factory=list)
 
     def active(self) -> list[WorkerBeat]:
         return self.beats
 
-    async def embed(self, model: str, fingerprint: str, text: str, timeout_s: float) -> Vector:
+    async def embed(
+        self, passport: Passport, options: EncodeOptions, text: str, timeout_s: float
+    ) -> Vector:
         if not self.beats:
             raise NoEmbedWorker
-        return np.array([len(text), 1, 0, 0], dtype=np.float32)
+        self.asked.append((passport, options))
+        return np.array([len(text), 1, 0, 0], dtype=np.float32)[: passport.dimension]
 
     def reasons(self) -> dict[str, str | None]:
         return self.waiting_for
@@ -258,7 +278,7 @@ class Site:
             asker=self.workers,
             workers=self.workers,
             readiness=self.workers,
-            catalog=Catalog([MODEL, OTHER], MODEL.name),
+            catalog=CATALOG,
             limits=limits,
             api_key=api_key,
         )

@@ -24,6 +24,9 @@ async def test_a_task_is_shown_with_all_its_fields(site: Any) -> None:
         failed_items=1,
         truncated_items=1,
         tokens=30,
+        computed_items=1,
+        deduplicated_items=2,
+        cached_items=3,
         first_error="no vector",
     )
     answer = await site.get(f"/tasks/{task_id}")
@@ -40,6 +43,16 @@ async def test_a_task_is_shown_with_all_its_fields(site: Any) -> None:
         "failed_items": 1,
         "truncated_items": 1,
         "tokens": 30,
+        "computed_items": 1,
+        "deduplicated_items": 2,
+        "cached_items": 3,
+        "options": {
+            "dimensions": None,
+            "normalize": True,
+            "truncate": "end",
+            "encoding": "float",
+            "input_type": "document",
+        },
         "error": "no vector",
         "metadata": {"k": [1]},
         "collection": "Tiny",

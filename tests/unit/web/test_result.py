@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.states import TaskState
+from models.states import ItemErrorCode, TaskState
 from models.units import ItemFailure
 from models.vectors import StoredVector
 
@@ -43,6 +43,7 @@ async def test_each_item_has_its_outcome_and_the_right_vector(site: Any) -> None
         "next_offset": None,
         "model_name": "tiny",
         "dimension": 4,
+        "encoding": "float",
     }
     assert [item["status"] for item in items] == ["stored", "failed", "stored"]
     assert [item["index"] for item in items] == [0, 1, 2]
@@ -59,6 +60,56 @@ async def test_base64_holds_the_very_same_float32(site: Any) -> None:
     items = (await site.get(f"/tasks/{task_id}/result?encoding=base64")).body["items"]
     read = np.frombuffer(base64.b64decode(items[2]["vector"]), dtype="<f4")
     assert (read == VECTOR * 3).all()
+
+
+async def test_a_task_may_ask_for_base64_and_its_reader_for_something_else(site: Any) -> None:
+    task_id = await site.submit(encoding="base64")
+    site.board.change(task_id, state=TaskState.COMPLETED, stored_items=1)
+    store(site, task_id, 0)
+    body = (await site.get(f"/tasks/{task_id}/result")).body
+    assert body["encoding"] == "base64"
+    raw = base64.b64decode(body["items"][0]["vector"])
+    assert (np.frombuffer(raw, dtype="<f4") == VECTOR).all()
+    body = (await site.get(f"/tasks/{task_id}/result?encoding=float")).body
+    assert body["encoding"] == "float"
+    assert (np.array(body["items"][0]["vector"], dtype=np.float32) == VECTOR).all()
+
+
+async def test_each_stored_item_says_how_long_its_text_was_and_whether_it_was_cut(
+    site: Any,
+) -> None:
+    task_id = await finished(site)
+    site.vectors.stored[task_id] = {
+        0: StoredVector(0, f"{task_id}/0", VECTOR, tokens=3, truncated=False),
+        2: StoredVector(2, f"{task_id}/2", VECTOR, tokens=900, truncated=True),
+    }
+    for query in ("", "?vectors=false"):
+        items = (await site.get(f"/tasks/{task_id}/result{query}")).body["items"]
+        shown = [(item.get("tokens"), item.get("truncated")) for item in items]
+        assert shown == [(3, False), (None, None), (900, True)]
+
+
+async def test_an_object_of_before_says_nothing_of_its_texts_length(site: Any) -> None:
+    items = (await site.get(f"/tasks/{await finished(site)}/result")).body["items"]
+    assert set(items[0]) == {"index", "item", "status", "vector"}
+
+
+async def test_a_text_too_long_under_truncate_error_failed_with_both_numbers(site: Any) -> None:
+    task_id = await site.submit("a long text", truncate="error")
+    site.board.change(task_id, state=TaskState.FAILED, failed=1, failed_items=1)
+    message = "the text has 300 tokens, the model takes 16 (truncate: error)"
+    failure = ItemFailure(index=0, code=ItemErrorCode.TEXT_TOO_LONG, message=message)
+    site.board.failures[task_id] = [failure]
+    (item,) = (await site.get(f"/tasks/{task_id}/result")).body["items"]
+    assert (item["status"], item["error"]) == (
+        "failed",
+        {"code": "text_too_long", "message": message},
+    )
+
+
+async def test_the_dimension_of_a_result_is_that_of_its_vectors(site: Any) -> None:
+    task_id = await site.submit(dimensions=2)
+    assert (await site.get(f"/tasks/{task_id}/result")).body["dimension"] == 2
 
 
 async def test_pages_join_up(site: Any) -> None:
