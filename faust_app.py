@@ -347,6 +347,7 @@ def store_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness
         catalog=parts.catalog,
         marks=parts.cache,
         turns=Turns(settings.task.store_writes),
+        write_objects=settings.task.store_objects,
     )
     for lane in Lane:
         stage = Stage(f"store.{lane}", store.begin, store.poison, settings.task.store_window)

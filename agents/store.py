@@ -1,6 +1,6 @@
 """Store: vectors go into the store under deterministic ids, then the unit is reported done."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Protocol
 
 import structlog
@@ -47,12 +47,15 @@ class Store:
         catalog: Catalog,
         marks: CancelMarks,
         turns: Turns,
+        write_objects: int,
     ) -> None:
         """Write by `writer`, which raises VectorStoreUnavailable in an outage: it is waited out.
 
-        `turns` bounds the writes under way and lets urgent units go first.
+        A write holds up to `write_objects`; `turns` bounds those under way and lets urgent units
+        go first, so one of them waits for a short write at most.
         """
         self._turns = turns
+        self._write_objects = write_objects
         self._writer = writer
         self._producer = tools.producer
         self._catalog = catalog
@@ -85,10 +88,9 @@ class Store:
         unit = header.unit
         if unit.task_id in await self._marks.cancelled([unit.task_id]):
             return
-        async with self._turns.turn(unit.lane):
-            begun_s = self._clock.monotonic_s()
-            refusals = await self._write(header, vectors)
-            seconds = self._clock.monotonic_s() - begun_s
+        begun_s = self._clock.monotonic_s()
+        refusals = await self._write(header, vectors)
+        seconds = self._clock.monotonic_s() - begun_s
         figures.STORE_SECONDS.observe(seconds)
         failures = [refusal for refusal in refusals if refusal is not None]
         stored = [
@@ -110,7 +112,11 @@ class Store:
             _stored_item(unit, item, passport, vector=vector, outcome=outcome)
             for item, outcome, vector in zip(unit.items, header.outcomes, vectors, strict=True)
         ]
-        return await self._writer.write(items)
+        refusals: list[ItemFailure | None] = []
+        for few in batched(items, self._write_objects):
+            async with self._turns.turn(unit.lane):
+                refusals += await self._writer.write(few)
+        return refusals
 
     async def _report(
         self,
@@ -140,6 +146,12 @@ class Store:
             store_ms=store_ms,
         )
         await self._producer.send(self._names.events, unit.task_id.encode(), encode(event))
+
+
+def batched(items: Sequence[StoredItem], most: int) -> Iterator[Sequence[StoredItem]]:
+    """Cut `items` into parts of at most `most`, in order."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
 
 
 def _source_of(unit: Unit) -> SourcePlace:

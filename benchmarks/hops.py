@@ -34,18 +34,18 @@ class Hop:
     label: str
     mean_ms: float
     median_ms: float
+    longest_ms: float
 
 
-def watched_topics(prefix: str) -> list[str]:
-    """The topics that a task of the normal lane goes through."""
+def watched_topics(prefix: str, lane: Lane) -> list[str]:
+    """The topics that a task of this lane goes through."""
     names = TopicNames(prefix)
-    lane = Lane.NORMAL
     return [names.tasks, names.events, names.units(lane), names.vectors(lane), names.results]
 
 
-async def begin(servers: str, prefix: str) -> Offsets:
+async def begin(servers: str, prefix: str, lane: Lane = Lane.NORMAL) -> Offsets:
     """Remember where the topics end before the tasks."""
-    return await ends_of(servers, watched_topics(prefix))
+    return await ends_of(servers, watched_topics(prefix, lane))
 
 
 async def hops_of(servers: str, begins: Offsets, found: Answered) -> list[Hop]:
@@ -84,7 +84,7 @@ def _ends_of(found: Answered) -> dict[str, dict[str, float]]:
 def breakdown(
     marks: Mapping[str, Mapping[str, float]], ends: Mapping[str, Mapping[str, float]]
 ) -> list[Hop]:
-    """Mean and median of each hop over the tasks that have all their marks."""
+    """Mean, median and longest of each hop over the tasks that have all their marks."""
     ways = [{**marks.get(task_id, {}), **seen} for task_id, seen in ends.items()]
     whole = [way for way in ways if all(end in way for _, end, _ in HOPS)]
     return [_hop(whole, *hop) for hop in HOPS] if whole else []
@@ -92,4 +92,18 @@ def breakdown(
 
 def _hop(ways: Sequence[Mapping[str, float]], begin: str, end: str, label: str) -> Hop:
     took = [way[end] - way[begin] for way in ways]
-    return Hop(label, round(mean(took), 2), round(median(took), 2))
+    return Hop(label, round(mean(took), 2), round(median(took), 2), round(max(took), 2))
+
+
+def told(name: str, rounds: Sequence[Sequence[Hop]]) -> list[str]:
+    """A line a hop: the mean over the rounds, and the longest of all."""
+    known = [each for each in rounds if each]
+    if not known:
+        return [f"{name}: not every record of the tasks was found; no breakdown"]
+    lines = [
+        f"{hop.label}: mean {mean(each[at].mean_ms for each in known):.1f} ms,"
+        f" median {mean(each[at].median_ms for each in known):.1f} ms,"
+        f" longest {max(each[at].longest_ms for each in known):.0f} ms"
+        for at, hop in enumerate(known[0])
+    ]
+    return [f"{name}, hop by hop:", *(f"  {line}" for line in lines)]

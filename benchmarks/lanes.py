@@ -6,14 +6,17 @@ from uuid import uuid4
 
 import orjson
 
+from benchmarks import hops
 from benchmarks.bench import Bench, batch_task, rounds_of, text_task
 from benchmarks.corpus import fresh
 from benchmarks.figures import Round, Section, Series, percentile, ratios
-from benchmarks.load import Load
-from benchmarks.log import Results, Unfinished, produce_tasks, producing, results_of
+from benchmarks.hops import Hop
+from benchmarks.load import Answered, Load
+from benchmarks.log import Offsets, Results, Unfinished, produce_tasks, producing, results_of
 from benchmarks.plan import TASK_TEXTS
 from benchmarks.services import Service
 from benchmarks.usage import CpuWatch
+from models.states import Lane
 
 NAME = "lanes"
 TITLE = "One urgent text (priority high, ?wait=) at rest and under saturating bulk (priority low)"
@@ -40,14 +43,22 @@ class Field:
         self.used += count
         return fresh(self.used - count, count)
 
-    async def ask_urgently(self) -> float:
-        """One urgent text from asked to completed, in milliseconds; raise Unfinished."""
+    async def ask_urgently(self) -> Answered:
+        """One urgent text from asked to completed; raise Unfinished."""
         body = text_task(self.texts(1)[0], priority="high")
         found = await self.bench.load(Load(self.services[0].port, PATH, [body], connections=1))
         told = orjson.loads(found.answers[0])
         if told["status"] != "completed":
             raise Unfinished(f"an urgent text is {told['status']}")
-        return found.latencies_ms[0]
+        return found
+
+    async def begin(self) -> Offsets:
+        """Remember where the topics of urgent texts end."""
+        return await hops.begin(self.bench.servers, self.services[0].prefix, Lane.HIGH)
+
+    async def way_of(self, begins: Offsets, found: Answered) -> list[Hop]:
+        """Where the time of these urgent texts went."""
+        return await hops.hops_of(self.bench.servers, begins, found)
 
     async def run_bulk(self) -> Round:
         """Put all bulk tasks on the log at once; the rate from the first to the last completed."""
@@ -78,6 +89,28 @@ class Field:
         return last_s
 
 
+class Urgent:
+    """Urgent texts of one round, one at a time."""
+
+    def __init__(self, ground: Field) -> None:
+        """Ask this service; nothing is asked yet."""
+        self.found = Answered()
+        self._ground = ground
+
+    async def ask(self) -> None:
+        """Ask for one, then pause."""
+        one = await self._ground.ask_urgently()
+        self.found.asked_ms += one.asked_ms
+        self.found.latencies_ms += one.latencies_ms
+        self.found.answers += one.answers
+        await asyncio.sleep(PAUSE_S)
+
+    def p99(self) -> Round:
+        """Of all asked so far, in milliseconds."""
+        took_ms = self.found.latencies_ms
+        return Round(value=percentile(took_ms, 0.99), work=len(took_ms))
+
+
 class Resting:
     """Urgent texts, one at a time, while nothing else runs."""
 
@@ -85,16 +118,17 @@ class Resting:
 
     def __init__(self, ground: Field) -> None:
         """Ask this service."""
+        self.ways: list[list[Hop]] = []
         self._ground = ground
 
     async def measure(self, number: int) -> Round:
         """The p99 of a round, in milliseconds."""
-        del number
-        took_ms = []
+        begins, urgent = await self._ground.begin(), Urgent(self._ground)
         for _ in range(self._ground.bench.plan.urgent):
-            took_ms.append(await self._ground.ask_urgently())
-            await asyncio.sleep(PAUSE_S)
-        return Round(value=percentile(took_ms, 0.99), work=len(took_ms))
+            await urgent.ask()
+        if number:
+            self.ways.append(await self._ground.way_of(begins, urgent.found))
+        return urgent.p99()
 
 
 class Bulk:
@@ -104,22 +138,23 @@ class Bulk:
         """Load this service."""
         self.name = BESIDE if urgent else ALONE
         self.p99: list[Round] = []
+        self.ways: list[list[Hop]] = []
         self._ground = ground
         self._urgent = urgent
 
     async def measure(self, number: int) -> Round:
         """Run all bulk; the p99 of urgent texts meanwhile is kept apart."""
+        begins, urgent = await self._ground.begin(), Urgent(self._ground)
         bulk = asyncio.create_task(self._ground.run_bulk())
-        took_ms = []
         try:
             while self._urgent and not bulk.done():
-                took_ms.append(await self._ground.ask_urgently())
-                await asyncio.sleep(PAUSE_S)
+                await urgent.ask()
             found = await bulk
         finally:
             bulk.cancel()
-        if took_ms and number:
-            self.p99.append(Round(value=percentile(took_ms, 0.99), work=len(took_ms)))
+        if self._urgent and number:
+            self.p99.append(urgent.p99())
+            self.ways.append(await self._ground.way_of(begins, urgent.found))
         return found
 
 
@@ -143,7 +178,11 @@ async def measure(bench: Bench) -> Section:
         name=NAME,
         title=TITLE,
         series=_series(found, beside.p99),
-        notes=_notes(found[RESTING], beside.p99),
+        notes=[
+            *_notes(found[RESTING], beside.p99),
+            *hops.told("at rest", resting.ways),
+            *hops.told("under bulk", beside.ways),
+        ],
         wanted_rounds=bench.plan.compared_rounds,
     )
 

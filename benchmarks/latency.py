@@ -1,6 +1,5 @@
 """Submitted → completed as one waiting caller sees it, at rest, by `?wait=`."""
 
-from statistics import mean
 
 import orjson
 
@@ -33,7 +32,7 @@ async def measure(bench: Bench) -> Section:
         p50 = Series(name=f"{name}: p50", unit="ms", rounds=rounds[0], most=MOST_MS)
         p99 = Series(name=f"{name}: p99", unit="ms", rounds=rounds[1])
         section.series.extend([p50, p99])
-        section.notes.extend(_told(name, found))
+        section.notes.extend(hops.told(name, found))
     return section
 
 
@@ -64,16 +63,3 @@ def _check(found: Answered) -> None:
     states = {orjson.loads(answer)["status"] for answer in found.answers}
     if states != {"completed"}:
         raise Unfinished(f"answers with states {sorted(states)} where all should be completed")
-
-
-def _told(name: str, rounds: list[list[Hop]]) -> list[str]:
-    """A line a hop: the mean over the rounds."""
-    told = [each for each in rounds if each]
-    if not told:
-        return [f"{name}: not every record of the tasks was found; no breakdown"]
-    lines = [
-        f"{hop.label}: mean {mean(each[at].mean_ms for each in told):.1f} ms,"
-        f" median {mean(each[at].median_ms for each in told):.1f} ms"
-        for at, hop in enumerate(told[0])
-    ]
-    return [f"{name}, hop by hop:", *(f"  {line}" for line in lines)]

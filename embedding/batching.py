@@ -1,14 +1,14 @@
-"""The planner of model batches: lengths in, indices out. Pure."""
+"""Which texts share a call of the model, and how large calls may be. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: How much one call changes what is taken for the model's speed.
 NEW_SHARE = 0.1
-#: A batch that is so full does not take a text much shorter than its longest: another call costs
-#: about 30 tokens (measured, MiniLM on 2 cores), padding the text may cost more.
-FULL_ENOUGH = 1 / 3
-MUCH_SHORTER = 0.9
+#: What a call costs beside its tokens, in tokens (measured, MiniLM on 2 cores in bf16).
+CALL_TOKENS = 30
+#: So many places are tried for each end of a run.
+TRIES = 16
 TILE = 16
 
 
@@ -26,8 +26,6 @@ class BatchOptions:
     """Tokens of a call, padding included, however fast the model is."""
     first_tokens: int = 512
     """Tokens of a call before the model's speed is known."""
-    window_texts: int = 1024
-    """So many waiting texts of a lane are sorted by length together; age goes before length."""
     age_after_batches: int = 8
     """A lane that waited while so many calls went to others is next, whatever its rank."""
     lane_requests: int = 64
@@ -92,32 +90,36 @@ def padded_length(longest: int) -> int:
     return rounded if (rounded - longest) * TILE <= longest else longest
 
 
-def plan_batches(lengths: Sequence[int], *, max_items: int, max_tokens: int) -> list[list[int]]:
-    """Group texts of like length so that little is padded, longest first.
+def best_run(
+    lengths: Sequence[int], at: int, *, max_items: int, max_tokens: int
+) -> tuple[int, int]:
+    """Choose which neighbours of text `at` share its call: `lengths[first:last]`.
 
-    A batch of n texts costs n times its longest length (padding is paid for) and stays within
-    `max_tokens`; a text longer than that is alone. Every index of `lengths` is in exactly one
-    batch. Raises ValueError for a limit below 1.
+    `lengths` ascends. All are padded to the longest, together to `max_tokens` at most; a text
+    longer than that is alone. Of the runs that hold `at` it is the one with the most real tokens
+    for what it costs. Raises ValueError for a limit below 1.
     """
     if max_items < 1 or max_tokens < 1:
         raise ValueError("max_items and max_tokens must be at least 1")
-    batches: list[list[int]] = []
-    longest = 0
-    for index in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
-        if not batches or _is_closed(
-            len(batches[-1]), longest, lengths[index], max_items=max_items, max_tokens=max_tokens
-        ):
-            batches.append([])
-            longest = padded_length(lengths[index])
-        batches[-1].append(index)
-    return batches
+    best, best_worth = (at, at + 1), 0.0
+    for longest_at in range(at, len(lengths), _stride(lengths[at], max_tokens)):
+        longest = padded_length(lengths[longest_at])
+        room = max(1, min(max_items, max_tokens // max(longest, 1)))
+        first = max(0, longest_at + 1 - room)
+        if first > at:
+            break
+        for start in range(first, at + 1, max(1, (at + 1 - first) // TRIES)):
+            worth = _worth(lengths[start : longest_at + 1], longest)
+            if worth > best_worth:
+                best, best_worth = (start, longest_at + 1), worth
+    return best
 
 
-def _is_closed(
-    items: int, longest: int, following: int, *, max_items: int, max_tokens: int
-) -> bool:
-    """Whether a batch of `items` texts ends before a text of `following` tokens."""
-    if items >= max_items or (items + 1) * longest > max_tokens:
-        return True
-    full_enough = items * longest >= FULL_ENOUGH * max_tokens
-    return full_enough and following < MUCH_SHORTER * longest
+def _stride(length: int, max_tokens: int) -> int:
+    """How far apart the longest texts that are tried may be, for only some are tried."""
+    return max(1, max_tokens // max(length, 1) // TRIES)
+
+
+def _worth(lengths: Sequence[int], longest: int) -> float:
+    """Real tokens of a call for each token that it costs."""
+    return sum(lengths) / (len(lengths) * longest + CALL_TOKENS)

@@ -12,9 +12,25 @@ from models.states import Lane
 class Model(Protocol):
     """A model that is loaded, once on each device."""
 
-    name: str
-    dimension: int
-    encoders: Sequence[Encoder]
+    @property
+    def name(self) -> str:
+        """What the catalog calls it."""
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+
+    @property
+    def batch_texts(self) -> int | None:
+        """Most texts in one call; None: as many as the service allows."""
+
+    @property
+    def batch_tokens(self) -> int | None:
+        """Most tokens in one call, padding included; None likewise."""
+
+    @property
+    def encoders(self) -> Sequence[Encoder]:
+        """The model on each device."""
 
 
 class Request:

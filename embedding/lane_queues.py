@@ -1,19 +1,19 @@
 """Which waiting texts go into the next model call. Decides; model threads wait for it here.
 
-Texts of a lane are taken in windows: the oldest so many are sorted by length and cut into calls,
-which then run one by one; while a window is not full, what arrives joins it and it is cut anew. A
-text waits for its own window and those before it, never for later ones. At each boundary between
-two calls the most urgent lane goes first.
+At each boundary between two calls the most urgent lane goes first; of a lane, the text that came
+first, with others whose lengths fit.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from threading import Condition
 
-from embedding.batching import BatchOptions, plan_batches
+from embedding.batching import BatchOptions
 from embedding.encoder import Tokenized
 from embedding.jobs import Call, Job, Model, Request, Taker
+from embedding.window import Window
 from models.lane_order import LaneOrder
 from models.states import Lane
 
@@ -22,20 +22,26 @@ RANK = {lane: rank for rank, lane in enumerate(Lane)}
 
 @dataclass(slots=True)
 class _Queue:
-    """One lane: texts in order of arrival, and the calls that the oldest were planned into."""
+    """One lane: texts by model, and halves of calls that failed."""
 
-    arrived: deque[Job] = field(default_factory=deque)
-    planned: deque[Call] = field(default_factory=deque)
+    windows: dict[Model, Window] = field(default_factory=dict)
     halves: deque[Call] = field(default_factory=deque)
-    room: int = 0  # so many texts more may join the window that `planned` came from
-
-    def __bool__(self) -> bool:
-        """Whether anything waits."""
-        return bool(self.arrived or self.planned or self.halves)
 
     def __len__(self) -> int:
         """How many texts wait."""
-        return len(self.arrived) + sum(len(call.jobs) for call in (*self.planned, *self.halves))
+        return sum(map(len, self.windows.values())) + sum(len(call.jobs) for call in self.halves)
+
+    def add(self, number: int, job: Job) -> None:
+        """Let a text wait; numbers ascend."""
+        self.windows.setdefault(job.model, Window()).add(number, job)
+
+    def take(self, model: Model, *, max_items: int, max_tokens: int) -> list[Job]:
+        """Take the next call's texts out of a model's window, which is dropped when empty."""
+        window = self.windows[model]
+        taken = window.take(max_items=max_items, max_tokens=max_tokens)
+        if not window:
+            del self.windows[model]
+        return taken
 
 
 class LaneQueues:
@@ -48,6 +54,7 @@ class LaneQueues:
         self._queues = {lane: _Queue() for lane in Lane}
         self._order = LaneOrder(options.age_after_batches)
         self._open: dict[tuple[int, bytes], Job] = {}
+        self._numbers = count()
         self._changed = Condition()
         self._closed = False
 
@@ -68,7 +75,7 @@ class LaneQueues:
             return
         job.takers.append(taker)
         self._open[job.key] = job
-        self._queues[job.lane].arrived.append(job)
+        self._queues[job.lane].add(next(self._numbers), job)
 
     def add_halves(self, call: Call) -> None:
         """Let a failed call of two texts or more wait again in two parts, before all others."""
@@ -122,41 +129,17 @@ class LaneQueues:
         """Take the next call of a lane in which something waits."""
         if queue.halves:
             return queue.halves.popleft()
-        if not queue.planned:
-            queue.room = self._options.window_texts
-        if queue.arrived and queue.room:
-            self._plan(lane, queue)
-        return queue.planned.popleft()
-
-    def _plan(self, lane: Lane, queue: _Queue) -> None:
-        """Let the oldest texts of one model join the window, sort it by length, cut it anew."""
-        window = [job for call in queue.planned for job in call.jobs]
-        model = (window or queue.arrived)[0].model
-        joining = _taken(queue.arrived, model, queue.room)
-        if not joining:
-            return
-        queue.room -= len(joining)
-        window += joining
-        batches = plan_batches(
-            [job.tokenized.length for job in window],
-            max_items=self._options.batch_texts,
-            max_tokens=self._budget_of(model),
+        model = min(queue.windows, key=lambda each: queue.windows[each].oldest)
+        most, budget = self._options.batch_texts, self._budget_of(model)
+        jobs = queue.take(
+            model,
+            max_items=min(most, model.batch_texts or most),
+            max_tokens=min(budget, model.batch_tokens or budget),
         )
-        queue.planned = deque(Call(lane, [window[at] for at in batch]) for batch in batches)
+        return Call(lane, jobs)
 
     def _without_unwanted(self, call: Call) -> Call:
         for job in call.jobs:
             if not job.wanted:
                 self._finish_one(job)
         return call.still_wanted()
-
-
-def _taken(arrived: deque[Job], model: Model, most: int) -> list[Job]:
-    """Take the first texts of `model` out of a lane; others keep their place."""
-    found: list[Job] = []
-    others: list[Job] = []
-    while arrived and len(found) < most:
-        job = arrived.popleft()
-        (found if job.model is model else others).append(job)
-    arrived.extendleft(reversed(others))
-    return found

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import structlog
 from embedding import figures
 from embedding.catalog import ModelEntry
 from embedding.encoder import Encoder
+from embedding.niceness import step_back
 from models.clock import SYSTEM_CLOCK, Clock
 from models.errors import VectorizeError
 
@@ -57,11 +59,30 @@ class _Failure:
 class LoadedModel:
     """A model in memory, once on each device."""
 
-    name: str
-    dimension: int
+    entry: ModelEntry
     encoders: Sequence[Encoder]
     users: int = 0
     used_s: float = 0.0  # when somebody last let go of it, on the clock's monotonic scale
+
+    @property
+    def name(self) -> str:
+        """What the catalog calls it."""
+        return self.entry.name
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        return self.entry.dimension
+
+    @property
+    def batch_texts(self) -> int | None:
+        """Most texts in one call."""
+        return self.entry.batch_texts
+
+    @property
+    def batch_tokens(self) -> int | None:
+        """Most tokens in one call, padding included."""
+        return self.entry.batch_tokens
 
     @contextmanager
     def in_use(self, clock: Clock) -> Iterator["LoadedModel"]:
@@ -160,13 +181,13 @@ class ModelPool:
     async def _load_in_thread(self, entry: ModelEntry) -> LoadedModel:
         begun_s = self._clock.monotonic_s()
         try:
-            encoders = await asyncio.to_thread(self._load, entry)
+            encoders = await _in_a_thread_of_its_own(self._load, entry)
         except Exception as error:
             raise self._remember(entry.name, error) from error
         finally:
             del self._loading[entry.name]
         now_s = self._clock.monotonic_s()
-        model = LoadedModel(entry.name, entry.dimension, encoders, used_s=now_s)
+        model = LoadedModel(entry, encoders, used_s=now_s)
         self._models[entry.name] = model
         figures.MODEL_LOADS.labels("loaded").inc()
         figures.MODELS.set(len(self._models))
@@ -204,3 +225,12 @@ def _mark_seen(task: asyncio.Task[LoadedModel]) -> None:
     """Read the exception, so that asyncio does not report it when every caller has left."""
     if not task.cancelled():
         task.exception()
+
+
+async def _in_a_thread_of_its_own(load: Load, entry: ModelEntry) -> Sequence[Encoder]:
+    """Load in a new thread that steps back: those that a backend starts meanwhile do so too."""
+    loader = ThreadPoolExecutor(1, thread_name_prefix="load", initializer=step_back)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(loader, load, entry)
+    finally:
+        loader.shutdown(wait=False)

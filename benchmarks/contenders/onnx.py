@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contenders.plain import loaded
+from benchmarks.contenders.planning import plan_batches
 from benchmarks.contenders.speaking import Assignment, Encode, serve_encoder
-from embedding.batching import plan_batches
 from models.vectors import Vector
 
 if TYPE_CHECKING:

@@ -7,14 +7,16 @@ import numpy as np
 
 from benchmarks.contenders.model import default_entry
 from benchmarks.contenders.ours import encoder_of
+from benchmarks.contenders.planning import plan_batches
 from benchmarks.contenders.speaking import Assignment, Encode, serve_encoder
-from embedding.batching import BatchOptions, plan_batches
+from embedding.batching import BatchOptions
 from embedding.encoder import Encoder, Tokenized
 from embedding.quality import shaped, vector_faults
 from models.encoding import EncodeOptions
 from models.vectors import Vector
 
 DEFAULTS = BatchOptions()
+WINDOW_TEXTS = 1024
 
 
 class Serial:
@@ -32,7 +34,7 @@ class Serial:
     ) -> tuple[Vector, dict[str, float | str]]:
         """Encode window by window: `(n, dim) float32` in the order of `texts`."""
         self._seconds = dict.fromkeys(self._seconds, 0.0)
-        size, budget = DEFAULTS.window_texts, settings["budget_tokens"]
+        size, budget = WINDOW_TEXTS, settings["budget_tokens"]
         found = [
             self._window(texts[start : start + size], budget)
             for start in range(0, len(texts), size)

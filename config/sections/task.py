@@ -75,7 +75,13 @@ class TaskSettings(BaseModel):
         16, ge=1, le=10_000, description="Units in flight in store, per lane."
     )
     store_writes: int = Field(
-        4, ge=1, le=1000, description="Writes to the vector store at once, urgent units first."
+        2, ge=1, le=1000, description="Writes to the vector store at once, urgent units first."
+    )
+    store_objects: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        description="Most vectors in one write; an urgent unit waits for a write at most.",
     )
     deadletter_max_per_minute: int = Field(
         600, ge=1, le=1_000_000, description="Dead letters per minute above which a source pauses."

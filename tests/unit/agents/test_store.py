@@ -54,6 +54,7 @@ class Bench:
             catalog=CATALOG,
             marks=FakeCache(*marked),
             turns=Turns(4),
+            write_objects=16,
         )
 
     async def take(self, each: Record) -> None:

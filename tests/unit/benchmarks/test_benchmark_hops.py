@@ -45,7 +45,7 @@ def way() -> list[Stamped]:
 
 
 def test_every_topic_on_the_way_is_watched() -> None:
-    assert {record.topic for record in way()} == set(watched_topics("bench-1"))
+    assert {record.topic for record in way()} == set(watched_topics("bench-1", Lane.NORMAL))
 
 
 def test_the_hops_add_up_to_the_whole_way() -> None:
