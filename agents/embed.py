@@ -255,7 +255,10 @@ def _all_failed(unit: Unit, code: ItemErrorCode, message: str) -> list[Outcome]:
 def _failures(items: Sequence[UnitItem], outcomes: Sequence[Outcome]) -> list[ItemFailure]:
     return [
         ItemFailure(
-            index=item.index, code=outcome.code, message=outcome.message, own_id=item.own_id
+            index=item.index,
+            code=outcome.code,
+            message=f"data[{item.index}]: {outcome.message}",
+            own_id=item.own_id,
         )
         for item, outcome in zip(items, outcomes, strict=True)
         if isinstance(outcome, EncodeFailure)

@@ -24,7 +24,7 @@ PATH = "/tasks/submit?wait=20"
 ROLES = ("master", "embed", "store")
 MOST_TIMES, LEAST_LEFT = 3.0, 0.95
 #: Pause between an answer and the next urgent request: urgent work is rare.
-PAUSE_S = 0.1
+RESTING_PAUSE_S, LOADED_PAUSE_S = 0.1, 0.5
 RESTING, ALONE, BESIDE = "urgent at rest", "bulk alone", "bulk beside urgent"
 
 
@@ -97,13 +97,13 @@ class Urgent:
         self.found = Answered()
         self._ground = ground
 
-    async def ask(self) -> None:
+    async def ask(self, pause_s: float) -> None:
         """Ask for one, then pause."""
         one = await self._ground.ask_urgently()
         self.found.asked_ms += one.asked_ms
         self.found.latencies_ms += one.latencies_ms
         self.found.answers += one.answers
-        await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(pause_s)
 
     def p99(self) -> Round:
         """Of all asked so far, in milliseconds."""
@@ -125,7 +125,7 @@ class Resting:
         """The p99 of a round, in milliseconds."""
         begins, urgent = await self._ground.begin(), Urgent(self._ground)
         for _ in range(self._ground.bench.plan.urgent):
-            await urgent.ask()
+            await urgent.ask(RESTING_PAUSE_S)
         if number:
             self.ways.append(await self._ground.way_of(begins, urgent.found))
         return urgent.p99()
@@ -148,7 +148,7 @@ class Bulk:
         bulk = asyncio.create_task(self._ground.run_bulk())
         try:
             while self._urgent and not bulk.done():
-                await urgent.ask()
+                await urgent.ask(LOADED_PAUSE_S)
             found = await bulk
         finally:
             bulk.cancel()
@@ -220,7 +220,7 @@ def _notes(rest: list[Round], p99: list[Round]) -> list[str]:
     told = "; ".join(f"{name}: {min(each)} to {max(each)}" for name, each in counted)
     return [
         (
-            f"urgent texts a round, {PAUSE_S * 1000:g} ms between an answer and the next: {told}"
-            " (the p99 of less than 100 is the longest)"
+            f"urgent texts a round: {told}; {RESTING_PAUSE_S:g} s at rest and {LOADED_PAUSE_S:g} s"
+            " under bulk between an answer and the next (the p99 of less than 100 is the longest)"
         )
     ]

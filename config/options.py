@@ -168,5 +168,6 @@ def weaviate_options(settings: Settings) -> WeaviateOptions:
             ef_construction=database.hnsw_ef_construction,
             max_connections=database.hnsw_max_connections,
             ef=database.hnsw_ef,
+            most_spaces=database.max_spaces,
         ),
     )

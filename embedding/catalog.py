@@ -161,6 +161,7 @@ class ModelEntry(BaseModel):
             field="input_type",
             reason=f"model {self.name} knows no input type {input_type!r}; known: {known}",
             given=input_type,
+            allowed=self.input_types,
         )
 
     @property

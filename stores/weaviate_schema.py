@@ -145,7 +145,7 @@ def _check_spaces(target: str, given: int, limit: int) -> None:
     if given > limit:
         raise CallRefused(
             f"collection {target} would hold vectors of {given} spaces (model, dimensions, "
-            f"normalize, prompt), over the limit of {limit}; use another collection"
+            f"normalize, prompt), over the limit of {limit} (database.max_spaces); use another one"
         )
 
 

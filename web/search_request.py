@@ -72,6 +72,13 @@ class SearchRequest(BaseModel):
             raise ValueError("stored_prompt: give either stored_prompt or stored_input_type")
         return self
 
+    @model_validator(mode="after")
+    def _prompts_a_text_only(self) -> Self:
+        for field in ("prompt", "input_type"):
+            if self.vector is not None and getattr(self, field) is not None:
+                raise ValueError(f"{field}: stands before a text; a vector takes none")
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Search:

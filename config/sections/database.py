@@ -41,6 +41,12 @@ class DatabaseSettings(BaseModel):
         "weaviate",
         description="Where vectors go; none: computed and discarded, for benchmarks.",
     )
+    max_spaces: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="Most vector spaces (model, dimensions, normalize, prompt) in a collection.",
+    )
     hnsw_ef_construction: int = Field(
         128, ge=8, le=4096, description="Weaviate's HNSW efConstruction, for new collections."
     )

@@ -55,7 +55,8 @@ def test_every_topic_is_listed_in_the_architecture() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_setting_and_every_file_that_a_page_names_exists(page: Path) -> None:
     settings, text = Settings(), page.read_text()
-    for path in re.findall(r"`((?:service|kafka|database|task|encoder|monitoring)\.[a-z_]+)`", text):
+    sections = "|".join(sorted(set(Settings.model_fields) - {"role", "origins"}))
+    for path in re.findall(rf"`((?:{sections})\.[a-z_]+)`", text):
         assert settings.value_of(path) is not HandedBack, path
     for name in re.findall(r"`((?:web|agents|streams|stores|models|embedding)/\w+\.py)`", text):
         if page.name != "extending.md":  # its new files have a test of their own

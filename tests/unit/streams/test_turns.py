@@ -41,13 +41,26 @@ async def _settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_no_more_are_let_in_than_may_be() -> None:
-    counter = Counter(2)
+async def test_no_more_are_let_in_than_may_be_and_one_place_is_kept_for_the_urgent() -> None:
+    counter = Counter(3)
     for name in "abc":
         await counter.come(name, Lane.NORMAL)
     assert counter.inside == ["a", "b"]
+    await counter.come("urgent", Lane.HIGH)
+    await counter.come("more", Lane.HIGH)
+    assert counter.inside == ["a", "b", "urgent"]
     await counter.end("a")
+    assert counter.inside == ["b", "urgent", "more"]
+    await counter.end("urgent")
+    assert counter.inside == ["b", "more"]
+    await counter.end("more")
     assert counter.inside == ["b", "c"]
+
+
+async def test_where_there_is_one_place_it_is_for_all() -> None:
+    counter = Counter(1)
+    await counter.come("low", Lane.LOW)
+    assert counter.inside == ["low"]
 
 
 async def test_the_most_urgent_goes_first_and_within_a_lane_the_oldest() -> None:

@@ -165,6 +165,8 @@ async def test_a_vector_of_fewer_dimensions_is_searched_among_its_like(site: Any
         ({"vector": [1, 0, 0, 0], "dimensions": True}, "dimensions", "valid integer"),
         ({"query": "a", "normalize": 0}, "normalize", "valid boolean"),
         ({"query": "a", "input_type": "poem"}, "input_type", "known: document, query"),
+        ({"vector": [1, 0, 0, 0], "prompt": "p: "}, "prompt", "a vector takes none"),
+        ({"vector": [1, 0, 0, 0], "input_type": "query"}, "input_type", "a vector takes none"),
         ({"query": "a", "stored_input_type": "poem"}, "stored_input_type", "known: document"),
         ({"query": "a", "input_type": "query", "prompt": ""}, "prompt", "either prompt or"),
         (
