@@ -19,7 +19,6 @@ from embedding.encoder import EncodedText, EncodeFailure, Origin, Outcome, Token
 from embedding.jobs import Call, Model, Request, Taker
 from embedding.lane_queues import LaneQueues
 from embedding.model_thread import CallDone, CallResult, ModelThread
-from embedding.niceness import step_back
 from embedding.pool import ModelPool
 from embedding.quality import shaped
 from embedding.recall import NO_RECALL, Recall, keys_of
@@ -68,12 +67,7 @@ class LaneBatcher:
         self._answers: dict[Request, asyncio.Future[list[Outcome]]] = {}
         # One thread a lane: an urgent text is not read behind bulk ones.
         self._tokenizers = {
-            lane: ThreadPoolExecutor(
-                1,
-                thread_name_prefix=f"tokenize-{lane}",
-                initializer=None if lane is Lane.HIGH else step_back,
-            )
-            for lane in Lane
+            lane: ThreadPoolExecutor(1, thread_name_prefix=f"tokenize-{lane}") for lane in Lane
         }
         self._threads: list[ModelThread] = []
         self._devices = devices

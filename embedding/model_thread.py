@@ -12,7 +12,6 @@ from embedding.batching import padded_tokens
 from embedding.encoder import Encoder
 from embedding.jobs import Call, Job
 from embedding.lane_queues import LaneQueues
-from embedding.niceness import step_back
 from embedding.quality import vector_faults
 from models.clock import Clock
 from models.vectors import Vector
@@ -68,7 +67,6 @@ class ModelThread:
             self._thread.join()
 
     def _run(self) -> None:
-        step_back()
         while (call := self._queues.wait_next_call()) is not None:
             self._deliver(call, self._attempt(call))
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ import structlog
 from embedding import figures
 from embedding.catalog import ModelEntry
 from embedding.encoder import Encoder
-from embedding.niceness import step_back
 from models.clock import SYSTEM_CLOCK, Clock
 from models.errors import VectorizeError
 
@@ -181,7 +179,7 @@ class ModelPool:
     async def _load_in_thread(self, entry: ModelEntry) -> LoadedModel:
         begun_s = self._clock.monotonic_s()
         try:
-            encoders = await _in_a_thread_of_its_own(self._load, entry)
+            encoders = await asyncio.to_thread(self._load, entry)
         except Exception as error:
             raise self._remember(entry.name, error) from error
         finally:
@@ -225,12 +223,3 @@ def _mark_seen(task: asyncio.Task[LoadedModel]) -> None:
     """Read the exception, so that asyncio does not report it when every caller has left."""
     if not task.cancelled():
         task.exception()
-
-
-async def _in_a_thread_of_its_own(load: Load, entry: ModelEntry) -> Sequence[Encoder]:
-    """Load in a new thread that steps back: those that a backend starts meanwhile do so too."""
-    loader = ThreadPoolExecutor(1, thread_name_prefix="load", initializer=step_back)
-    try:
-        return await asyncio.get_running_loop().run_in_executor(loader, load, entry)
-    finally:
-        loader.shutdown(wait=False)

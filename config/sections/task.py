@@ -78,7 +78,7 @@ class TaskSettings(BaseModel):
         2, ge=1, le=1000, description="Writes to the vector store at once, urgent units first."
     )
     store_objects: int = Field(
-        16,
+        64,
         ge=1,
         le=1000,
         description="Most vectors in one write; an urgent unit waits for a write at most.",
