@@ -27,7 +27,7 @@ from config.model import Role, Settings
 from config.settings import load_settings, render_settings
 from embedding.catalog import Catalog, load_catalog
 from embedding.lanes import LaneBatcher
-from embedding.loading import devices_for, load_encoders
+from embedding.loading import load_encoders, most_encoders
 from embedding.memory import available_bytes
 from embedding.pool import ModelPool
 from embedding.recall import Recall
@@ -286,7 +286,7 @@ def attach_encoder(parts: Parts, app: StageApp) -> tuple[ModelPool, LaneBatcher]
         pool,
         options.batch_options(settings),
         recall=recall_of(settings, app),
-        devices=len(devices_for(settings.encoder.device)),
+        encoders=most_encoders(options.load_options(settings)),
         clock=CLOCK,
     )
     app.before_start.append(batcher.start)

@@ -1,6 +1,5 @@
 """Submitted → completed as one waiting caller sees it, at rest, by `?wait=`."""
 
-
 import orjson
 
 from benchmarks import hops

@@ -20,11 +20,11 @@ class BatchOptions:
     """About how long one call may take: an urgent text waits for one call at most."""
     batch_texts: int = 256
     """Most texts in one call."""
-    least_tokens: int = 512
+    least_tokens: int = 256
     """Tokens of a call, padding included, however slow the model is; a longer text is alone."""
     most_tokens: int = 16_384
     """Tokens of a call, padding included, however fast the model is."""
-    first_tokens: int = 512
+    first_tokens: int = 256
     """Tokens of a call before the model's speed is known."""
     age_after_batches: int = 8
     """A lane that waited while so many calls went to others is next, whatever its rank."""

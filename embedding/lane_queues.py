@@ -35,6 +35,24 @@ class _Queue:
         """Let a text wait; numbers ascend."""
         self.windows.setdefault(job.model, Window()).add(number, job)
 
+    def has_work_for(self, encoder: int) -> bool:
+        """Whether something waits for a model that has an encoder of this number."""
+        models = (*self.windows, *(call.model for call in self.halves))
+        return any(encoder < len(model.encoders) for model in models)
+
+    def take_half(self, encoder: int) -> Call | None:
+        """Take the first half of a failed call that this encoder may run."""
+        for call in self.halves:
+            if encoder < len(call.model.encoders):
+                self.halves.remove(call)
+                return call
+        return None
+
+    def oldest_model(self, encoder: int) -> Model:
+        """The model, among those with such an encoder, whose text waits longest."""
+        models = [model for model in self.windows if encoder < len(model.encoders)]
+        return min(models, key=lambda model: self.windows[model].oldest)
+
     def take(self, model: Model, *, max_items: int, max_tokens: int) -> list[Job]:
         """Take the next call's texts out of a model's window, which is dropped when empty."""
         window = self.windows[model]
@@ -104,32 +122,36 @@ class LaneQueues:
             self._closed = True
             self._changed.notify_all()
 
-    def wait_next_call(self) -> Call | None:
-        """Block until there is a call to make; None: closed. For model threads."""
+    def wait_next_call(self, encoder: int) -> Call | None:
+        """Block until there is a call to make; None: closed. For model threads.
+
+        Only of models that have an encoder of this number.
+        """
         with self._changed:
             while not self._closed:
-                if (call := self._next_call()) is not None:
+                if (call := self._next_call(encoder)) is not None:
                     return call
                 self._changed.wait()
             return None
 
-    def _next_call(self) -> Call | None:
+    def _next_call(self, encoder: int) -> Call | None:
         """Take the next call out of the lanes; None: nothing waits."""
-        while (lane := self._order.choose(self._in_waiting())) is not None:
-            call = self._without_unwanted(self._taken_from(lane, self._queues[lane]))
+        while (lane := self._order.choose(self._in_waiting(encoder))) is not None:
+            call = self._without_unwanted(self._taken_from(lane, encoder))
             if call.jobs:
-                self._order.note(lane, self._in_waiting())
+                self._order.note(lane, self._in_waiting(encoder))
                 return call
         return None
 
-    def _in_waiting(self) -> list[Lane]:
-        return [lane for lane, queue in self._queues.items() if queue]
+    def _in_waiting(self, encoder: int) -> list[Lane]:
+        return [lane for lane, queue in self._queues.items() if queue.has_work_for(encoder)]
 
-    def _taken_from(self, lane: Lane, queue: _Queue) -> Call:
-        """Take the next call of a lane in which something waits."""
-        if queue.halves:
-            return queue.halves.popleft()
-        model = min(queue.windows, key=lambda each: queue.windows[each].oldest)
+    def _taken_from(self, lane: Lane, encoder: int) -> Call:
+        """Take the next call of a lane in which something waits for this encoder."""
+        queue = self._queues[lane]
+        if (half := queue.take_half(encoder)) is not None:
+            return half
+        model = queue.oldest_model(encoder)
         most, budget = self._options.batch_texts, self._budget_of(model)
         jobs = queue.take(
             model,

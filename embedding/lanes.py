@@ -1,6 +1,6 @@
 """Where many callers meet the model: texts are tokenized, wait by lane, run in calls, and return.
 
-Three stages overlap: tokenizing in a thread of its own, the model in another (one a device), and
+Three stages overlap: tokenizing in a thread of its own, the model in others (one an encoder), and
 handing over on the event loop. What waits between them is bounded by the lanes' requests.
 """
 
@@ -54,10 +54,10 @@ class LaneBatcher:
         options: BatchOptions = BATCH_DEFAULTS,
         *,
         recall: Recall | None = None,
-        devices: int = 1,
+        encoders: int = 1,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Take models from `pool`, which loads each on `devices`; nothing runs before `start`."""
+        """Take models from `pool`, up to `encoders` of each; nothing runs before `start`."""
         self._pool = pool
         self._recall = recall or NO_RECALL
         self._clock = clock
@@ -70,7 +70,7 @@ class LaneBatcher:
             lane: ThreadPoolExecutor(1, thread_name_prefix=f"tokenize-{lane}") for lane in Lane
         }
         self._threads: list[ModelThread] = []
-        self._devices = devices
+        self._encoders = encoders
         self._stopped = False
 
     @property
@@ -86,8 +86,8 @@ class LaneBatcher:
         """Begin to run what waits; a batcher is started once."""
         deliver = partial(_on_loop, asyncio.get_running_loop(), self._deliver)
         self._threads = [
-            ModelThread(device, self._queues, deliver, self._clock)
-            for device in range(self._devices)
+            ModelThread(number, self._queues, deliver, self._clock)
+            for number in range(self._encoders)
         ]
         for thread in self._threads:
             thread.start()

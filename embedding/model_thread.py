@@ -42,15 +42,15 @@ Deliver = Callable[[Call, CallResult], None]
 
 
 class ModelThread:
-    """Runs calls one by one on one device, off the event loop."""
+    """Runs calls one by one on one encoder of each model, off the event loop."""
 
-    def __init__(self, device: int, queues: LaneQueues, deliver: Deliver, clock: Clock) -> None:
-        """Use the encoder number `device` of each model; `deliver` is called in the thread."""
-        self._device = device
+    def __init__(self, number: int, queues: LaneQueues, deliver: Deliver, clock: Clock) -> None:
+        """Use the encoder of this number of each model; `deliver` is called in the thread."""
+        self._number = number
         self._queues = queues
         self._deliver = deliver
         self._clock = clock
-        self._thread = threading.Thread(target=self._run, name=f"encode-{device}")
+        self._thread = threading.Thread(target=self._run, name=f"encode-{number}")
 
     @property
     def alive(self) -> bool:
@@ -67,7 +67,7 @@ class ModelThread:
             self._thread.join()
 
     def _run(self) -> None:
-        while (call := self._queues.wait_next_call()) is not None:
+        while (call := self._queues.wait_next_call(self._number)) is not None:
             self._deliver(call, self._attempt(call))
 
     def _attempt(self, call: Call) -> CallResult:
@@ -82,7 +82,7 @@ class ModelThread:
             return _raised(call, type(error).__name__)
 
     def _forward(self, call: Call) -> CallDone:
-        encoder = call.model.encoders[self._device]
+        encoder = call.model.encoders[self._number]
         begun_s = self._clock.monotonic_s()
         vectors = encoder.forward([job.tokenized for job in call.jobs])
         ended_s = self._clock.monotonic_s()

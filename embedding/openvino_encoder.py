@@ -1,9 +1,8 @@
 """The CPU encoder: a converted model on OpenVINO. Imports neither torch nor transformers."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Protocol
+from threading import Lock
 
 import numpy as np
 import structlog
@@ -28,27 +27,35 @@ _OUT_OF_MEMORY = ("bad_alloc", "allocate")
 
 
 def load_openvino(
-    entry: ModelEntry, *, cache_dir: Path, threads: int | None = None, timeout_s: float = 600.0
-) -> "OpenVinoEncoder":
+    entry: ModelEntry,
+    *,
+    cache_dir: Path,
+    threads: int | None = None,
+    streams: int = 1,
+    timeout_s: float = 600.0,
+) -> "list[OpenVinoEncoder]":
     """Load `entry` from its checked files, converting them the first time (then it takes long).
 
-    Raises BadWeights, and BackendRefused where the model cannot be converted or comes out other
-    than in sentence-transformers, in full precision too.
+    Gives one encoder a stream, all on the same weights. Raises BadWeights, and BackendRefused
+    where the model cannot be converted or comes out other than in sentence-transformers, in full
+    precision too.
     """
     folder = checked_folder(entry)
     source = converted(entry, folder, cache_dir=cache_dir, timeout_s=timeout_s)
     reference = source.read_reference()
     for precision in _precisions():
-        encoder = OpenVinoEncoder(entry.name, source, precision=precision, threads=threads)
+        model = OpenVinoModel(
+            entry.name, source, precision=precision, threads=threads, streams=streams
+        )
+        encoders = [OpenVinoEncoder(model) for _ in range(streams)]
         try:
-            refuse_unless_equal(encoder, reference, exact=precision == EXACT)
+            refuse_unless_equal(encoders[0], reference, exact=precision == EXACT)
         except BackendRefused as error:
-            encoder.close()
             if precision == EXACT:
                 raise
             log.warning("precision_refused", model=entry.name, reason=error.message, next=EXACT)
         else:
-            return encoder
+            return encoders
     raise AssertionError("full precision is accepted or refused. This is a bug.")
 
 
@@ -58,75 +65,96 @@ def _precisions() -> tuple[str, ...]:
     return (FAST, EXACT) if "BF16" in able else (EXACT,)
 
 
-class _Compile(Protocol):
-    def __call__(self, *, precision: str) -> "_Network": ...
+class OpenVinoModel:
+    """A converted model, compiled once for all encoders that share it."""
+
+    def __init__(
+        self,
+        name: str,
+        source: Converted,
+        *,
+        precision: str,
+        threads: int | None,
+        streams: int,
+    ) -> None:
+        """Compile the model in `source` (a second or so); `threads` None: OpenVINO decides."""
+        manifest = source.read_manifest()
+        definition = source.tokenizer.read_text(encoding="utf-8")
+        self.name = name
+        self.precision = precision
+        self.tokenizer = TextTokenizer(definition, manifest.max_tokens)
+        self.pad_id = manifest.pad_id
+        self.max_tokens = manifest.max_tokens
+        self._path = source.network
+        self._threads = threads
+        self._compiled = _compile(source.network, precision, threads, streams)
+        self._exact: _Request | None = None
+        self._exact_turn = Lock()
+
+    def request(self) -> "_Request":
+        """A request that may run beside others of this model."""
+        return _Request(self._compiled.create_infer_request())
+
+    def run_exact(self, ids: Padded, mask: Padded) -> Vector:
+        """Run in full precision, one at a time; compiled when first asked for."""
+        with self._exact_turn:
+            if self._exact is None:
+                compiled = _compile(self._path, EXACT, self._threads, 1)
+                self._exact = _Request(compiled.create_infer_request())
+            return self._exact.run(ids, mask)
 
 
 class OpenVinoEncoder:
-    """A converted model on the CPU, in one precision; full precision is compiled when asked for."""
+    """One stream of a model on the CPU; its neighbours run beside it."""
 
-    def __init__(
-        self, name: str, source: Converted, *, precision: str, threads: int | None = None
-    ) -> None:
-        """Compile the model in `source` (a second or so); `threads` None: OpenVINO decides."""
+    def __init__(self, model: OpenVinoModel) -> None:
+        """Share `model` with others."""
         self.device = "cpu"
-        self.backend = f"openvino {precision}"
-        manifest = source.read_manifest()
-        definition = source.tokenizer.read_text(encoding="utf-8")
-        self._tokenizer = TextTokenizer(definition, manifest.max_tokens)
-        self._pad_id = manifest.pad_id
-        self._max_tokens = manifest.max_tokens
-        self._name = name
-        self._compile: _Compile | None = partial(_Network, source.network, threads=threads)
-        self._networks = {precision: self._compile(precision=precision)}
-        self._precision = precision
+        self.backend = f"openvino {model.precision}"
+        self._name = model.name
+        self._model: OpenVinoModel | None = model
+        self._request = model.request()
 
     def tokenize(self, texts: Sequence[str], *, prompt: str, truncate: Truncate) -> list[Tokenized]:
         """Make texts ready for the model; from any thread."""
-        return self._tokenizer.tokenize(texts, prompt=prompt, truncate=truncate)
+        return self._open().tokenizer.tokenize(texts, prompt=prompt, truncate=truncate)
 
     def forward(self, batch: Sequence[Tokenized]) -> Vector:
         """Give `(n, dim) float32`, an array of its own. Raises MemoryError."""
-        return self._run(batch, self._precision)
+        return self._request.run(*self._padded(batch))
 
     def forward_exact(self, one: Tokenized) -> Vector:
         """Give `(dim,) float32` of one text alone in full precision."""
-        return np.asarray(self._run([one], EXACT)[0])
+        return np.asarray(self._open().run_exact(*self._padded([one]))[0])
 
     def close(self) -> None:
-        """Drop the compiled models."""
-        self._compile = None
-        self._networks.clear()
+        """Let go of the model; it is freed when its last encoder did so."""
+        self._model = None
+        self._request.close()
 
-    def _run(self, batch: Sequence[Tokenized], precision: str) -> Vector:
-        if self._compile is None:
+    def _open(self) -> OpenVinoModel:
+        if self._model is None:
             raise RuntimeError(f"model {self._name} is closed")
-        if precision not in self._networks:
-            self._networks[precision] = self._compile(precision=precision)
+        return self._model
+
+    def _padded(self, batch: Sequence[Tokenized]) -> tuple[Padded, Padded]:
+        model = self._open()
         longest = max((one.length for one in batch), default=0)
         # Never past the model's limit: there are no positions for padding there.
-        width = min(padded_length(longest), self._max_tokens)
-        return self._networks[precision].run(*padded(batch, self._pad_id, least=max(1, width)))
+        width = min(padded_length(longest), model.max_tokens)
+        return padded(batch, model.pad_id, least=max(1, width))
 
 
-class _Network:
-    """One compiled model with its one request."""
+class _Request:
+    """One infer request, used by one thread at a time."""
 
-    def __init__(self, path: Path, *, precision: str, threads: int | None) -> None:
-        core = openvino.Core()
-        settings: dict[str, str | int | bool] = {
-            "INFERENCE_PRECISION_HINT": precision,  # left out, it is bf16 wherever that is known
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            # Workers share the machine with others: two processes pinned to one core starve.
-            "ENABLE_CPU_PINNING": False,
-        }
-        if threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = threads
-        self._request = core.compile_model(path, "CPU", settings).create_infer_request()
+    def __init__(self, request: "openvino.InferRequest") -> None:
+        self._request: openvino.InferRequest | None = request
 
     def run(self, ids: Padded, mask: Padded) -> Vector:
         """`(n, length)` ids and mask to `(n, dim) float32`. Raises MemoryError."""
+        if self._request is None:
+            raise RuntimeError("the model is closed")
         try:
             found = self._request.infer([ids, mask], share_inputs=True, share_outputs=True)
         except RuntimeError as error:
@@ -134,3 +162,21 @@ class _Network:
                 raise MemoryError("out of memory on cpu") from error
             raise
         return np.array(found[0], dtype=np.float32)  # a copy: the request uses its own again
+
+    def close(self) -> None:
+        """Free what the request holds."""
+        self._request = None
+
+
+def _compile(
+    path: Path, precision: str, threads: int | None, streams: int
+) -> "openvino.CompiledModel":
+    settings: dict[str, str | int | bool] = {
+        "INFERENCE_PRECISION_HINT": precision,  # left out, it is bf16 wherever that is known
+        "NUM_STREAMS": streams,
+        # Workers share the machine with others: two processes pinned to one core starve.
+        "ENABLE_CPU_PINNING": False,
+    }
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    return openvino.Core().compile_model(path, "CPU", settings)

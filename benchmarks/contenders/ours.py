@@ -12,7 +12,7 @@ from embedding.batching import BatchOptions
 from embedding.catalog import ModelEntry
 from embedding.encoder import EncodedText, Encoder, Outcome
 from embedding.lanes import LaneBatcher
-from embedding.loading import LoadOptions, load_encoder
+from embedding.loading import LoadOptions, load_encoder, load_encoders, most_encoders
 from embedding.pool import ModelPool
 from models.states import Lane
 from models.vectors import Vector
@@ -29,10 +29,15 @@ class NoVector(Exception):
     """A text has no vector: a speed would mean nothing."""
 
 
+def options_for(threads: int, device: str = "cpu") -> LoadOptions:
+    """How models are loaded here."""
+    cache = tools_dir(environment()) / "bench-converted"
+    return LoadOptions(cache_dir=cache, device=device, threads=threads)
+
+
 def encoder_of(entry: ModelEntry, threads: int, device: str = "cpu") -> Encoder:
     """Load `entry` with the backend that the service would pick on this device."""
-    cache = tools_dir(environment()) / "bench-converted"
-    return load_encoder(entry, LoadOptions(cache_dir=cache, device=device, threads=threads))
+    return load_encoder(entry, options_for(threads, device))
 
 
 class Ours:
@@ -41,7 +46,7 @@ class Ours:
     def __init__(self, entry: ModelEntry, threads: int) -> None:
         """Load on first use."""
         self._entry = entry
-        self._encoders: list[Encoder] = []
+        self._encoders: Sequence[Encoder] = []
         self._threads = threads
         self._pool = ModelPool(self._load)
         self._batchers: dict[int, LaneBatcher] = {}
@@ -65,13 +70,17 @@ class Ours:
 
     async def _batcher(self, budget_tokens: int) -> LaneBatcher:
         if budget_tokens not in self._batchers:
-            batcher = LaneBatcher(self._pool, options_of(budget_tokens))
+            batcher = LaneBatcher(
+                self._pool,
+                options_of(budget_tokens),
+                encoders=most_encoders(options_for(self._threads)),
+            )
             await batcher.start()
             self._batchers[budget_tokens] = batcher
         return self._batchers[budget_tokens]
 
     def _load(self, entry: ModelEntry) -> Sequence[Encoder]:
-        self._encoders = [encoder_of(entry, self._threads)]
+        self._encoders = load_encoders(entry, options_for(self._threads))
         return self._encoders
 
     async def close(self) -> None:
