@@ -7,6 +7,9 @@ from dataclasses import dataclass
 NEW_SHARE = 0.1
 #: What a call costs beside its tokens, in tokens (measured, MiniLM on 2 cores in bf16).
 CALL_TOKENS = 30
+#: How much longer than the text that must go its companions may be: where few wait, it is better
+#: alone than padded to whatever there is.
+MOST_LONGER = 1.25
 #: So many places are tried for each end of a run.
 TRIES = 16
 TILE = 16
@@ -102,8 +105,11 @@ def best_run(
     if max_items < 1 or max_tokens < 1:
         raise ValueError("max_items and max_tokens must be at least 1")
     best, best_worth = (at, at + 1), 0.0
-    for longest_at in range(at, len(lengths), _stride(lengths[at], max_tokens)):
+    reach = min(len(lengths) - at, max_items, max_tokens // max(lengths[at], 1))
+    for longest_at in range(at, len(lengths), max(1, reach // TRIES)):
         longest = padded_length(lengths[longest_at])
+        if longest > MOST_LONGER * lengths[at] + TILE:
+            break
         room = max(1, min(max_items, max_tokens // max(longest, 1)))
         first = max(0, longest_at + 1 - room)
         if first > at:
@@ -113,11 +119,6 @@ def best_run(
             if worth > best_worth:
                 best, best_worth = (start, longest_at + 1), worth
     return best
-
-
-def _stride(length: int, max_tokens: int) -> int:
-    """How far apart the longest texts that are tried may be, for only some are tried."""
-    return max(1, max_tokens // max(length, 1) // TRIES)
 
 
 def _worth(lengths: Sequence[int], longest: int) -> float:

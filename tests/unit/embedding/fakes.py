@@ -56,9 +56,7 @@ class FakeEncoder:
         self._limit = entry.max_tokens
         self._spoil = spoil
 
-    def tokenize(
-        self, texts: Sequence[str], *, prompt: str, truncate: Truncate
-    ) -> list[Tokenized]:
+    def tokenize(self, texts: Sequence[str], *, prompt: str, truncate: Truncate) -> list[Tokenized]:
         return [self._read(prompt + text, truncate) for text in texts]
 
     def _read(self, text: str, truncate: Truncate) -> Tokenized:

@@ -30,7 +30,12 @@ def test_a_model_is_found_by_name_by_alias_and_by_default(catalog: Catalog) -> N
     entry = catalog.resolve(MINILM)
     assert entry is catalog.resolve("all-MiniLM-L6-v2")
     assert entry is catalog.resolve(None)
-    assert catalog.names() == (MINILM, "test/hashing-384", "test/hashing-64")
+    assert catalog.names() == (
+        MINILM,
+        "test/hashing-384",
+        "test/hashing-64",
+        "test/hashing-options",
+    )
 
 
 def test_an_unknown_model_is_refused_with_the_allowed_names(catalog: Catalog) -> None:

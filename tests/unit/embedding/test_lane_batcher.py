@@ -1,314 +1,298 @@
-"""Many coroutines, one model thread: order, urgency, poison, leaving and stopping."""
+"""Many callers, one model: each gets the outcome of its own texts."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
-from embedding.calls import BatchOptions
+from embedding.batching import BatchOptions
 from embedding.catalog import ModelEntry
-from embedding.encoder import EncodedText, EncodeFailure, Encoder, Outcome
-from embedding.hashing_encoder import HashingEncoder
+from embedding.encoder import EncodedText, EncodeFailure, Origin, Outcome
 from embedding.lanes import BatcherStopped, LaneBatcher
 from embedding.pool import ModelLoadFailed, ModelPool
+from embedding.quality import shaped
+from embedding.recall import Recall
+from models.encoding import EncodeOptions, Truncate
 from models.states import ItemErrorCode, Lane
-from tests.unit.embedding.fakes import FakeEncoder, hashing_entry
+from models.vectors import Vector
+from tests.unit.embedding.fakes import FakeEncoder, FakeVectorCache, hashing_entry, vector_of
 
-ENTRY = hashing_entry(dimension=64)
-Spoil = Callable[[Sequence[str], list[Outcome]], list[Outcome]]
+ENTRY = hashing_entry()
+PLAIN = EncodeOptions()
+RAW = EncodeOptions(normalize=False)
+
+
+class Site:
+    """A running batcher, and the encoders behind it."""
+
+    def __init__(self, spoil: Any = None, encoders: int = 1, **more: Any) -> None:
+        self.encoders: list[FakeEncoder] = []
+        self.cache = FakeVectorCache()
+        self._spoil, self._count = spoil, encoders
+        options = BatchOptions(**{"first_tokens": 40, **more})
+        recall = Recall(self.cache, patience_s=10)
+        pool = ModelPool(self._load)
+        self.batcher = LaneBatcher(pool, options, recall=recall, encoders=encoders)
+
+    def _load(self, entry: ModelEntry) -> Sequence[FakeEncoder]:
+        self.encoders = [FakeEncoder(entry, self._spoil) for _ in range(self._count)]
+        return self.encoders
+
+    async def encode(
+        self, *texts: str, lane: Lane = Lane.NORMAL, options: EncodeOptions = PLAIN
+    ) -> list[Outcome]:
+        return await asyncio.wait_for(self.batcher.encode(lane, ENTRY, texts, options), 10)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        return [call for encoder in self.encoders for call in encoder.calls]
+
+    @property
+    def computed(self) -> list[str]:
+        return [text for call in self.calls for text in call]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let others run until it is so."""
+    while not condition():  # noqa: ASYNC110  # model threads ring no bell
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def _running(
-    encoder: Encoder, options: BatchOptions | None = None
-) -> AsyncIterator[LaneBatcher]:
-    pool = ModelPool(lambda entry: encoder)
-    await pool.get(ENTRY)
-    batcher = LaneBatcher(pool, options or BatchOptions())
-    await batcher.start()
+async def running(spoil: Any = None, **more: Any) -> AsyncIterator[Site]:
+    site = Site(spoil, **more)
+    await site.batcher.start()
     try:
-        yield batcher
+        yield site
     finally:
-        if isinstance(encoder, FakeEncoder):
+        for encoder in site.encoders:
             encoder.gate.set()
-        await batcher.stop()
+        await site.batcher.stop()
 
 
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110  (the model thread sets no asyncio.Event)
-            await asyncio.sleep(0.001)
+def assert_is(outcome: Outcome, text: str, options: EncodeOptions = PLAIN) -> None:
+    assert isinstance(outcome, EncodedText), outcome
+    expected = shaped(vector_of(text, ENTRY.dimension)[None], options)[0]
+    np.testing.assert_allclose(outcome.vector, expected, rtol=1e-6)
 
 
-def _ask(batcher: LaneBatcher, lane: Lane, *texts: str) -> asyncio.Task[list[Outcome]]:
-    return asyncio.create_task(batcher.encode(lane, ENTRY, texts))
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"vectorize_encoder_{name}_total", labels) or 0.0
 
 
-async def _held(batcher: LaneBatcher, encoder: FakeEncoder) -> asyncio.Task[list[Outcome]]:
-    """A first call that runs until the gate opens, so that others wait behind it."""
-    encoder.gate.clear()
-    first = _ask(batcher, Lane.LOW, "running")
-    await _until(lambda: encoder.calls == [["running"]])
-    return first
+@pytest.mark.parametrize("encoders", [1, 2])
+async def test_each_of_many_callers_gets_its_own_vectors_in_order(encoders: int) -> None:
+    dice = random.Random(7)
+
+    async def call(number: int) -> None:
+        texts = [f"{number} {'x' * dice.randrange(30)} {at}" for at in range(dice.randrange(1, 9))]
+        options = dice.choice([PLAIN, RAW, EncodeOptions(dimensions=8)])
+        outcomes = await site.encode(*texts, lane=dice.choice(list(Lane)), options=options)
+        for text, outcome in zip(texts, outcomes, strict=True):
+            assert_is(outcome, text, options)
+
+    async with running(encoders=encoders) as site:
+        await asyncio.gather(*(call(number) for number in range(60)))
+        assert all(site.encoders[at].calls for at in range(encoders))
+    assert {name for each in site.encoders for name in each.threads} == {
+        f"encode-{at}" for at in range(encoders)
+    }
 
 
-def _expected(text: str) -> bytes:
-    [found] = HashingEncoder(ENTRY).encode([text])
-    assert isinstance(found, EncodedText)
-    return found.vector.tobytes()
-
-
-def _given(outcome: Outcome) -> bytes:
-    assert isinstance(outcome, EncodedText)
-    return outcome.vector.tobytes()
-
-
-async def test_each_caller_gets_the_vectors_of_its_own_texts_in_order() -> None:
-    rng = random.Random(1)
-    encoder = FakeEncoder(ENTRY)
-    wanted = [[f"{n} {k}" for k in range(rng.randint(0, 30))] for n in range(100)]
-    async with _running(encoder, BatchOptions(batch_texts=16, batch_tokens=100)) as batcher:
-        answers = await asyncio.gather(
-            *(batcher.encode(rng.choice(list(Lane)), ENTRY, texts) for texts in wanted)
-        )
-    for texts, outcomes in zip(wanted, answers, strict=True):
-        assert [_given(each) for each in outcomes] == [_expected(text) for text in texts]
-    assert max(len(call) for call in encoder.calls) <= 16
-    assert all(name.startswith("encode") for name in encoder.threads)
-    assert len(encoder.threads) == 1
-
-
-async def test_a_high_request_overtakes_queued_low_ones() -> None:
-    encoder = FakeEncoder(ENTRY)
-    async with _running(encoder, BatchOptions(batch_texts=2)) as batcher:
-        tasks = [await _held(batcher, encoder)]
-        tasks += [_ask(batcher, Lane.LOW, f"low {n}") for n in range(6)]
-        await _until(lambda: batcher.waiting()[Lane.LOW] == 6)
-        tasks.append(_ask(batcher, Lane.HIGH, "urgent"))
-        await _until(lambda: batcher.waiting()[Lane.HIGH] == 1)
-        encoder.gate.set()
-        await asyncio.gather(*tasks)
-    assert encoder.calls[:3] == [["running"], ["urgent"], ["low 0", "low 1"]]
-
-
-async def test_a_high_request_waits_for_one_piece_of_a_large_request_only() -> None:
-    encoder = FakeEncoder(ENTRY)
-    async with _running(encoder, BatchOptions(batch_texts=4)) as batcher:
-        encoder.gate.clear()
-        bulk = _ask(batcher, Lane.LOW, *(f"bulk {n}" for n in range(20)))
-        await _until(lambda: len(encoder.calls) == 1)
-        urgent = _ask(batcher, Lane.HIGH, "urgent")
-        await _until(lambda: batcher.waiting()[Lane.HIGH] == 1)
-        encoder.gate.set()
-        await asyncio.gather(bulk, urgent)
-    assert encoder.calls[:2] == [[f"bulk {n}" for n in range(4)], ["urgent"]]
-    assert sum(map(len, encoder.calls)) == 21
-
-
-async def test_a_low_request_is_not_starved_by_a_flood_of_high_ones() -> None:
-    encoder = FakeEncoder(ENTRY)
-    options = BatchOptions(batch_texts=1, age_after_batches=5)
-    async with _running(encoder, options) as batcher:
-        tasks = [await _held(batcher, encoder), _ask(batcher, Lane.LOW, "patient")]
-        tasks += [_ask(batcher, Lane.HIGH, f"high {n}") for n in range(40)]
-        await _until(lambda: batcher.waiting()[Lane.HIGH] == 40)
-        encoder.gate.set()
-        await asyncio.gather(*tasks)
-    assert encoder.calls.index(["patient"]) <= 6
-
-
-def _poison(text: str, error: BaseException) -> Spoil:
-    def spoil(texts: Sequence[str], outcomes: list[Outcome]) -> list[Outcome]:
-        if text in texts:
+def raising(error: BaseException) -> Any:
+    def spoil(texts: Sequence[str], vectors: Vector) -> Vector:
+        if "bad" in texts:
             raise error
-        return outcomes
+        return vectors
 
     return spoil
 
 
-class Panic(BaseException):
-    """Like a panic of the Rust tokenizer, which is no Exception."""
-
-
-@pytest.mark.parametrize(
-    "error", [ValueError("cannot read 'bad 3'"), MemoryError(), StopIteration(), Panic()], ids=repr
-)
-async def test_a_poison_text_fails_alone_and_its_batch_mates_are_encoded(
-    error: BaseException,
-) -> None:
-    encoder = FakeEncoder(ENTRY, _poison("bad 3", error))
-    async with _running(encoder) as batcher:
-        first, second = await asyncio.gather(
-            batcher.encode(Lane.LOW, ENTRY, [f"bad {n}" for n in range(10)]),
-            batcher.encode(Lane.LOW, ENTRY, ["good 0", "good 1"]),
+@pytest.mark.parametrize("error", [RuntimeError("bad"), MemoryError(), KeyboardInterrupt()])
+async def test_a_text_the_model_fails_on_fails_alone(error: BaseException) -> None:
+    async with running(raising(error)) as site:
+        before = counted("out_of_memory")
+        outcomes = await site.encode("a", "b", "bad", "c", "d")
+        assert outcomes[2] == EncodeFailure(
+            ItemErrorCode.ENCODE_FAILED, f"the model failed on this text: {type(error).__name__}"
         )
-        failed = batcher.counts.failed_calls
-    assert isinstance(first[3], EncodeFailure)
-    assert first[3].code is ItemErrorCode.ENCODE_FAILED
-    assert "bad 3" not in first[3].message
-    assert type(error).__name__ in first[3].message
-    good = [*first[:3], *first[4:], *second]
-    names = [f"bad {n}" for n in range(10) if n != 3] + ["good 0", "good 1"]
-    assert [_given(each) for each in good] == [_expected(name) for name in names]
-    assert failed >= 4
+        for at, text in ((0, "a"), (1, "b"), (3, "c"), (4, "d")):
+            assert_is(outcomes[at], text)
+        assert (counted("out_of_memory") > before) == isinstance(error, MemoryError)
+        assert_is((await site.encode("next"))[0], "next")
 
 
-async def test_urgent_work_goes_between_the_pieces_of_a_failed_call() -> None:
-    encoder = FakeEncoder(ENTRY, _poison("bad", ValueError()))
-    async with _running(encoder) as batcher:
-        encoder.gate.clear()
-        bulk = _ask(batcher, Lane.LOW, "bad", *(f"ok {n}" for n in range(7)))
-        await _until(lambda: len(encoder.calls) == 1)
-        urgent = _ask(batcher, Lane.HIGH, "urgent")
-        await _until(lambda: batcher.waiting()[Lane.HIGH] == 1)
-        encoder.gate.set()
-        await asyncio.gather(bulk, urgent)
-    assert encoder.calls[1] == ["urgent"]
+def with_nan(texts: Sequence[str], vectors: Vector) -> Vector:
+    return np.where([[text.startswith("nan")] for text in texts], np.float32(np.nan), vectors)
 
 
-async def test_a_vector_of_nan_fails_only_its_own_item() -> None:
-    def spoil(texts: Sequence[str], outcomes: list[Outcome]) -> list[Outcome]:
-        bad = EncodedText(np.full(64, np.nan, dtype=np.float32), 1, truncated=False)
-        pairs = zip(texts, outcomes, strict=True)
-        return [bad if text == "nan" else outcome for text, outcome in pairs]
-
-    async with _running(FakeEncoder(ENTRY, spoil)) as batcher:
-        one, bad, two = await batcher.encode(Lane.NORMAL, ENTRY, ["one", "nan", "two"])
-    assert isinstance(bad, EncodeFailure)
-    assert bad.code is ItemErrorCode.BAD_VECTOR
-    assert (_given(one), _given(two)) == (_expected("one"), _expected("two"))
+async def test_a_vector_that_fails_the_gate_is_computed_again_exactly() -> None:
+    async with running(with_nan) as site:
+        before = counted("recomputed", outcome="mended")
+        outcomes = await site.encode("a", "nan1", "b")
+        for outcome, text in zip(outcomes, ("a", "nan1", "b"), strict=True):
+            assert_is(outcome, text)
+        assert site.encoders[0].exact_calls == ["nan1"]
+        assert counted("recomputed", outcome="mended") == before + 1
 
 
-async def test_an_answer_of_another_length_never_moves_a_vector_to_another_text() -> None:
-    encoder = FakeEncoder(ENTRY, lambda texts, outcomes: outcomes[1:])
-    async with _running(encoder) as batcher:
-        outcomes = await batcher.encode(Lane.NORMAL, ENTRY, ["one", "two"])
-    assert all(isinstance(each, EncodeFailure) for each in outcomes)
+async def test_a_vector_that_fails_twice_fails_its_item_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nan = np.full(ENTRY.dimension, np.nan, dtype=np.float32)
+    monkeypatch.setattr(FakeEncoder, "forward_exact", lambda self, one: nan)
+    async with running(with_nan) as site:
+        before = counted("recomputed", outcome="failed")
+        one, bad, two = await site.encode("a", "nan1", "b")
+        assert bad == EncodeFailure(
+            ItemErrorCode.BAD_VECTOR, "the vector has values that are not finite"
+        )
+        assert_is(one, "a")
+        assert_is(two, "b")
+        assert counted("recomputed", outcome="failed") == before + 1
 
 
-async def test_a_cancelled_waiter_is_skipped_and_the_others_go_on() -> None:
-    encoder = FakeEncoder(ENTRY)
-    async with _running(encoder, BatchOptions(batch_texts=1)) as batcher:
-        running = await _held(batcher, encoder)
-        leaving, staying = (_ask(batcher, Lane.NORMAL, text) for text in ("leaving", "staying"))
-        await _until(lambda: batcher.waiting()[Lane.NORMAL] == 2)
+async def test_an_encoder_that_mixes_up_its_rows_moves_no_vector_to_another_text() -> None:
+    async with running(lambda texts, vectors: vectors[1:]) as site:
+        outcomes = await site.encode("a", "b", "c")
+        assert {each.code for each in outcomes if isinstance(each, EncodeFailure)} == {
+            ItemErrorCode.ENCODE_FAILED
+        }
+        assert len(outcomes) == 3
+
+
+def origins(outcomes: Sequence[Outcome]) -> list[Origin]:
+    return [each.origin for each in outcomes if isinstance(each, EncodedText)]
+
+
+async def test_equal_texts_are_computed_once_and_later_come_from_the_cache() -> None:
+    async with running() as site:
+        first = await site.encode("same", "other", "same", "same")
+        assert origins(first) == [
+            Origin.COMPUTED, Origin.COMPUTED, Origin.DEDUPLICATED, Origin.DEDUPLICATED
+        ]  # fmt: skip
+        assert sorted(site.computed) == ["other", "same"]
+        again = await site.encode("new", "same")
+        assert origins(again) == [Origin.COMPUTED, Origin.CACHED]
+        for outcome, text in zip([*first, *again], ["same", "other", "same", "same", "new", "same"],
+                                 strict=True):  # fmt: skip
+            assert_is(outcome, text)
+
+
+async def test_a_model_that_is_not_to_be_cached_never_asks() -> None:
+    async with running() as site:
+        entry = ENTRY.model_copy(update={"cache": False})
+        for _ in range(2):
+            await site.batcher.encode(Lane.NORMAL, entry, ["a"], PLAIN)
+        assert (site.cache.asked, site.cache.held) == (0, {})
+        assert site.calls == [["a"], ["a"]]
+
+
+async def test_one_computation_serves_tasks_of_different_options() -> None:
+    async with running() as site:
+        await site.encode("warm")
+        site.encoders[0].gate.clear()
+        kinds = [
+            PLAIN,
+            RAW,
+            EncodeOptions(dimensions=4),
+            EncodeOptions(dimensions=4, normalize=False),
+        ]
+        asking = [asyncio.create_task(site.encode("text", options=each)) for each in kinds]
+        await until(lambda: site.batcher.waiting()[Lane.NORMAL] + len(site.calls) >= 2)
+        site.encoders[0].gate.set()
+        for [outcome], options in zip(await asyncio.gather(*asking), kinds, strict=True):
+            assert_is(outcome, "text", options)
+        assert site.computed.count("text") <= 2
+
+
+async def test_a_text_that_is_too_long_fails_only_where_it_must_not_be_cut() -> None:
+    entry = ENTRY.model_copy(update={"max_tokens": 5})
+    async with running() as site:
+        strict, end, start = [
+            (await site.batcher.encode(Lane.NORMAL, entry, ["abcdefgh", "ok"], options))
+            for options in (EncodeOptions(truncate=each) for each in
+                            (Truncate.ERROR, Truncate.END, Truncate.START))
+        ]  # fmt: skip
+    failure, fine = strict
+    assert isinstance(failure, EncodeFailure)
+    assert failure.code is ItemErrorCode.TEXT_TOO_LONG
+    assert "8 tokens, the model takes 5" in failure.message
+    assert_is(fine, "ok")
+    assert_is(end[0], "abcde")
+    assert_is(start[0], "defgh")
+    assert [(each.tokens, each.truncated) for each in end if isinstance(each, EncodedText)] == [
+        (8, True), (2, False)
+    ]  # fmt: skip
+
+
+async def test_nothing_is_encoded_for_nothing() -> None:
+    async with running() as site:
+        assert await site.encode() == []
+
+
+async def test_a_caller_that_leaves_frees_its_place_and_its_texts_are_not_computed() -> None:
+    async with running(lane_requests=1) as site:
+        await site.encode("warm")
+        site.encoders[0].gate.clear()
+        blocking = asyncio.create_task(site.encode("first", lane=Lane.LOW))
+        leaving = asyncio.create_task(site.encode("left"))
+        await until(lambda: site.batcher.waiting()[Lane.NORMAL] > 0)
         leaving.cancel()
-        await _until(lambda: batcher.waiting()[Lane.NORMAL] == 1)
-        encoder.gate.set()
-        await asyncio.gather(running, staying)
-    assert leaving.cancelled()
-    assert encoder.calls == [["running"], ["staying"]]
+        await asyncio.gather(leaving, return_exceptions=True)
+        site.encoders[0].gate.set()
+        await blocking
+        assert_is((await site.encode("next"))[0], "next")
+        assert "left" not in site.computed
 
 
-async def test_a_caller_cancelled_while_its_call_runs_harms_nobody() -> None:
-    encoder = FakeEncoder(ENTRY)
-    async with _running(encoder) as batcher:
-        running = await _held(batcher, encoder)
-        running.cancel()
-        behind = _ask(batcher, Lane.NORMAL, "behind")
+async def test_who_still_waits_at_the_stop_is_told_so() -> None:
+    async with running() as site:
+        await site.encode("warm")
+        site.encoders[0].gate.clear()
+        waiting = [asyncio.create_task(site.encode(f"{at}" * 40)) for at in range(3)]
+        await until(lambda: sum(site.batcher.waiting().values()) >= 2)
+        stopping = asyncio.create_task(site.batcher.stop())
         await asyncio.sleep(0)
-        encoder.gate.set()
-        [outcome] = await behind
-    assert _given(outcome) == _expected("behind")
-
-
-async def test_a_full_lane_blocks_its_callers_and_no_others() -> None:
-    encoder = FakeEncoder(ENTRY)
-    async with _running(encoder, BatchOptions(lane_requests=2)) as batcher:
-        tasks = [await _held(batcher, encoder)]
-        tasks += [_ask(batcher, Lane.LOW, f"low {n}") for n in range(5)]
-        tasks.append(_ask(batcher, Lane.HIGH, "high"))
-        await _until(lambda: batcher.waiting()[Lane.HIGH] == 1)
-        assert batcher.waiting() == {Lane.HIGH: 1, Lane.NORMAL: 0, Lane.LOW: 1}
-        encoder.gate.set()
-        await asyncio.gather(*tasks)
-    done = sorted(text for call in encoder.calls for text in call)
-    assert done == ["high", *(f"low {n}" for n in range(5)), "running"]
-
-
-async def test_callers_cancelled_at_a_full_lane_give_their_place_back() -> None:
-    encoder = FakeEncoder(ENTRY)
-    async with _running(encoder, BatchOptions(lane_requests=1)) as batcher:
-        running = await _held(batcher, encoder)
-        blocked = [_ask(batcher, Lane.LOW, f"low {n}") for n in range(3)]
-        await asyncio.sleep(0)
-        for task in blocked[:2]:
-            task.cancel()
-        encoder.gate.set()
-        await asyncio.gather(running, blocked[2])
-    assert encoder.calls == [["running"], ["low 2"]]
-
-
-async def test_stopping_finishes_the_running_call_and_fails_who_waits() -> None:
-    encoder = FakeEncoder(ENTRY)
-    async with _running(encoder, BatchOptions(lane_requests=2)) as batcher:
-        running = await _held(batcher, encoder)
-        waiting = [_ask(batcher, Lane.LOW, f"low {n}") for n in range(4)]
-        await asyncio.sleep(0)
-        stopping = asyncio.create_task(batcher.stop())
-        await asyncio.sleep(0)
-        encoder.gate.set()
+        site.encoders[0].gate.set()
         await stopping
-        [outcome] = await running
-        assert _given(outcome) == _expected("running")
-        for found in await asyncio.gather(*waiting, return_exceptions=True):
-            assert isinstance(found, BatcherStopped)
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert sum(isinstance(each, BatcherStopped) for each in told) >= 2
+        assert not site.batcher.running
         with pytest.raises(BatcherStopped):
-            await batcher.encode(Lane.LOW, ENTRY, ["late"])
-    assert encoder.calls == [["running"]]
+            await site.encode("late")
 
 
-async def test_requests_made_before_the_start_are_served_after_it() -> None:
-    batcher = LaneBatcher(ModelPool(FakeEncoder))
-    early = _ask(batcher, Lane.LOW, "early")
-    await _until(lambda: batcher.waiting()[Lane.LOW] == 1)
-    await batcher.start()
-    [outcome] = await early
-    assert _given(outcome) == _expected("early")
-    await batcher.stop()
+async def test_an_error_of_the_tokenizer_reaches_its_caller_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = FakeEncoder.tokenize
+
+    def tokenize(self: FakeEncoder, texts: Sequence[str], **more: Any) -> Any:
+        if "odd" in texts:
+            raise ValueError("odd")
+        return whole(self, texts, **more)
+
+    monkeypatch.setattr(FakeEncoder, "tokenize", tokenize)
+    async with running() as site:
+        good, bad = await asyncio.gather(
+            site.encode("fine"), site.encode("odd"), return_exceptions=True
+        )
+        assert isinstance(bad, ValueError)
+        assert_is(good[0], "fine")  # type: ignore[index]
 
 
-async def test_a_batcher_that_was_never_started_stops_and_fails_who_waits() -> None:
-    batcher = LaneBatcher(ModelPool(FakeEncoder))
-    early = _ask(batcher, Lane.LOW, "early")
-    await _until(lambda: batcher.waiting()[Lane.LOW] == 1)
-    await batcher.stop()
-    with pytest.raises(BatcherStopped):
-        await early
-
-
-async def test_a_model_that_does_not_load_fails_its_own_callers_only() -> None:
-    def load(entry: ModelEntry) -> Encoder:
-        if entry.name == "test/broken":
-            raise OSError("gone")
-        return FakeEncoder(entry)
+async def test_a_model_that_does_not_load_is_the_callers_error() -> None:
+    def load(entry: ModelEntry) -> Sequence[FakeEncoder]:
+        raise OSError("gone")
 
     batcher = LaneBatcher(ModelPool(load))
     await batcher.start()
-    with pytest.raises(ModelLoadFailed, match="test/broken cannot be loaded: gone"):
-        await batcher.encode(Lane.HIGH, hashing_entry("test/broken"), ["text"])
-    [outcome] = await batcher.encode(Lane.HIGH, ENTRY, ["text"])
-    assert _given(outcome) == _expected("text")
+    with pytest.raises(ModelLoadFailed, match="gone"):
+        await batcher.encode(Lane.HIGH, ENTRY, ["a"], PLAIN)
     await batcher.stop()
-
-
-async def test_no_texts_give_no_outcomes_and_no_call() -> None:
-    encoder = FakeEncoder(ENTRY)
-    async with _running(encoder) as batcher:
-        assert await batcher.encode(Lane.HIGH, ENTRY, []) == []
-    assert encoder.calls == []
-
-
-async def test_the_event_loop_stays_free_while_a_model_runs() -> None:
-    encoder = FakeEncoder(ENTRY)
-    async with _running(encoder) as batcher:
-        running: Awaitable[list[Outcome]] = await _held(batcher, encoder)
-        for _ in range(10):
-            await asyncio.sleep(0.001)
-        encoder.gate.set()
-        await running
-    assert batcher.counts.calls == 1
-    assert batcher.counts.texts == 1
