@@ -18,7 +18,9 @@ def test_every_family_is_there_from_the_start_and_counts_nothing() -> None:
     assert len(families) >= 18
     for name in families:
         assert f"# HELP {name}" in shown, name
-    counted = dict(re.findall(r"^(vectorize_encoder_\w+_(?:total|count)\S*) (\S+)$", shown, re.M))
+    counted = dict(
+        re.findall(r"^(vectorize_encoder_\w+_(?:total|count)\S*) (\S+)$", shown, re.MULTILINE)
+    )
     assert set(counted.values()) == {"0.0"}
     for lane in Lane:
         assert f'vectorize_encoder_tokens_total{{lane="{lane}"}}' in counted
