@@ -12,7 +12,8 @@ from benchmarks.likeness import fault_of, nearness
 from benchmarks.usage import CpuWatch
 from models.vectors import Vector
 
-TRIED = 32
+#: Speed is judged by so many texts; a round has a multiple of the step.
+TRIED, STEP = 128, 32
 MOST_TEXTS = 8192
 
 TextsOf = Callable[[int], list[str]]
@@ -118,8 +119,8 @@ def _judge(compared: Compared, contestants: Sequence[Contestant]) -> None:
 
 async def count_for(crew: Crew, texts: Sequence[str], seconds: float) -> int:
     """How many of such texts plain encoding does in about so many seconds; a multiple of 32."""
-    worker = crew.members[PLAIN].worker
-    await worker.encode(list(texts[:TRIED]))
-    tried, _ = await worker.encode(list(texts[:TRIED]))
-    wanted = round(seconds / tried.seconds) * TRIED
-    return min(MOST_TEXTS, max(TRIED, wanted))
+    worker, sample = crew.members[PLAIN].worker, list(texts[:TRIED])
+    await worker.encode(sample[:STEP])
+    tried, _ = await worker.encode(sample)
+    wanted = round(seconds * len(sample) / tried.seconds / STEP) * STEP
+    return min(MOST_TEXTS, max(STEP, wanted))

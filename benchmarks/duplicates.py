@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from benchmarks.bench import Bench, Contender, rounds_of
-from benchmarks.comparing import Contestant, TextsOf, count_for
+from benchmarks.comparing import TRIED, Contestant, TextsOf, count_for
 from benchmarks.corpus import fresh, with_duplicates
 from benchmarks.crew import OURS, PLAIN, Crew, crew_of
 from benchmarks.figures import Round, Section, Series, ratios, scaled
@@ -27,7 +27,7 @@ async def measure(bench: Bench) -> Section:
         bench.serving(["all"]) as [service],
         results_of(bench.servers, service.prefix) as results,
     ):
-        texts = await count_for(crew, fresh(0, 64), bench.plan.compared_s)
+        texts = await count_for(crew, fresh(0, TRIED), bench.plan.compared_s)
         count = min(LARGEST_TASK, texts * TIMES)
         alone = _alone(crew, count)
         through = [

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 from benchmarks.bench import Bench
-from benchmarks.comparing import Compared, Contestant, Roof, TextsOf, compare, count_for
+from benchmarks.comparing import (
+    TRIED,
+    Compared,
+    Contestant,
+    Roof,
+    TextsOf,
+    compare,
+    count_for,
+)
 from benchmarks.contenders.model import default_assignment
 from benchmarks.corpus import docstrings
 from benchmarks.crew import GEMM, INFINITY, ONNX, OURS, PLAIN, TUNED, Crew, crew_of
@@ -30,7 +38,7 @@ FASTER = 1.5
 async def measure(bench: Bench) -> Section:
     """Measure all side by side; who gives wrong vectors gets no speed."""
     async with crew_of(bench, [*CONTENDERS, GEMM]) as crew:
-        count = await count_for(crew, docstrings(0, 64), bench.plan.compared_s)
+        count = await count_for(crew, docstrings(0, TRIED), bench.plan.compared_s)
 
         def texts_of(number: int) -> list[str]:
             return docstrings(number * count, count)
