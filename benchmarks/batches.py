@@ -9,7 +9,7 @@ from benchmarks.figures import Round, Section, Series, ratios
 
 NAME = "batches"
 TITLE = "Our encoder by tokens a batch, and its stages overlapped or one by one (mixed lengths)"
-BUDGETS = (512, 1024, 2048, 4096)
+BUDGETS = (256, 512, 1024, 2048)
 #: Stages are compared on batches of so many tokens.
 STAGED = 1024
 SHARE = 0.5

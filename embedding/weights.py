@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -113,7 +113,16 @@ def _refuse_pickles(entry: ModelEntry, folder: Path) -> None:
                 raise BadWeights(f"model {entry.name}: only safetensors are read, not {path}")
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Print the hashes of model folders, as the catalog wants them; 2: one is no such folder."""
+    for folder in map(Path, arguments):
+        if not any(folder.rglob("*.safetensors")):
+            print(f"{folder}: no *.safetensors in it", file=sys.stderr)  # noqa: T201  (for a person)
+            return 2
+        print(f"sha256: {weights_hash(folder)}")  # noqa: T201  (likewise)
+        print(f"config_sha256: {config_hash(folder)}")  # noqa: T201  (likewise)
+    return 0 if arguments else 2
+
+
 if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        print(f"sha256: {weights_hash(Path(argument))}")  # noqa: T201  (for a person)
-        print(f"config_sha256: {config_hash(Path(argument))}")  # noqa: T201  (likewise)
+    sys.exit(main(sys.argv[1:]))

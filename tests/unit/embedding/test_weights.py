@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from embedding.catalog import Catalog, ModelEntry
-from embedding.weights import BadWeights, checked_folder, config_hash, weights_hash
+from embedding.weights import BadWeights, checked_folder, config_hash, main, weights_hash
 
 
 def _entry(folder: Path, sha256: str) -> ModelEntry:
@@ -135,3 +135,23 @@ def test_what_the_local_cache_lacks_is_not_fetched_but_named(
 ) -> None:
     with pytest.raises(BadWeights, match=f"{name} at revision {revision} is not in the hub's"):
         checked_folder(_hub_entry(revision, name))
+
+
+def test_the_command_prints_what_the_catalog_wants(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    (tmp_path / "config.json").write_bytes(b"{}")
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out == (
+        f"sha256: {weights_hash(tmp_path)}\nconfig_sha256: {config_hash(tmp_path)}\n"
+    )
+
+
+@pytest.mark.parametrize("given", ["nowhere", "--help"])
+def test_a_folder_without_weights_has_no_hash(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([given]) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", f"{given}: no *.safetensors in it\n")
