@@ -11,7 +11,7 @@ from embedding.batching import padded_length
 from embedding.catalog import ModelEntry
 from embedding.conversion import Converted, converted
 from embedding.encoder import Tokenized
-from embedding.openvino_runtime import openvino
+from embedding.openvino_runtime import core, openvino
 from embedding.parity import BackendRefused, refuse_unless_equal
 from embedding.tokenizing import Padded, TextTokenizer, padded
 from embedding.weights import checked_folder
@@ -61,7 +61,7 @@ def load_openvino(
 
 def _precisions() -> tuple[str, ...]:
     """Which precisions to try here, best first: bf16 where the processor computes in it."""
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return (FAST, EXACT) if "BF16" in able else (EXACT,)
 
 
@@ -179,4 +179,4 @@ def _compile(
     }
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
-    return openvino.Core().compile_model(path, "CPU", settings)
+    return core().compile_model(path, "CPU", settings)
