@@ -69,6 +69,8 @@ class Taker:
 
     request: Request
     index: int
+    tokens: int
+    """Of this text before truncation: one that was cut may read like one that was not."""
 
 
 @dataclass(slots=True, eq=False)

@@ -83,7 +83,7 @@ class LaneQueues:
         """
         with self._changed:
             for index, tokenized in enumerate(texts):
-                self._add_one(Job(model, tokenized, lane), Taker(request, index))
+                self._add_one(Job(model, tokenized, lane), Taker(request, index, tokenized.tokens))
             self._changed.notify_all()
 
     def _add_one(self, job: Job, taker: Taker) -> None:
@@ -139,9 +139,13 @@ class LaneQueues:
         while (lane := self._order.choose(self._in_waiting(encoder))) is not None:
             call = self._without_unwanted(self._taken_from(lane, encoder))
             if call.jobs:
-                self._order.note(lane, self._in_waiting(encoder))
+                self._order.note(lane, self._lanes_waiting())
                 return call
         return None
+
+    def _lanes_waiting(self) -> list[Lane]:
+        """Lanes in which something waits, for whichever encoder: a turn passes over them all."""
+        return [lane for lane, queue in self._queues.items() if len(queue)]
 
     def _in_waiting(self, encoder: int) -> list[Lane]:
         return [lane for lane, queue in self._queues.items() if queue.has_work_for(encoder)]

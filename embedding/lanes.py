@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
+import structlog
 
 from embedding import figures
 from embedding.batching import BatchOptions, Speeds, padded_tokens
@@ -21,12 +23,15 @@ from embedding.lane_queues import LaneQueues
 from embedding.model_thread import CallDone, CallResult, ModelThread
 from embedding.pool import ModelPool
 from embedding.quality import shaped
+from embedding.reading import Read, read_all
 from embedding.recall import NO_RECALL, Recall, keys_of
 from models.clock import SYSTEM_CLOCK, Clock
-from models.encoding import EncodeOptions, Truncate
+from models.encoding import EncodeOptions
 from models.errors import Unavailable
 from models.states import ItemErrorCode, Lane
 from models.vectors import Vector
+
+log = structlog.get_logger(__name__)
 
 #: The documented defaults.
 BATCH_DEFAULTS = BatchOptions()
@@ -120,36 +125,43 @@ class LaneBatcher:
             recall = self._recall if entry.cache else NO_RECALL
             looking = asyncio.ensure_future(recall.look(keys))
             try:
-                tokenized = await self._tokenize(asked, texts)
+                read = await self._tokenize(asked, texts)
                 known: dict[int, Outcome] = dict(await looking)
             finally:
                 looking.cancel()
-            known |= _refused(tokenized, known, options)
-            outcomes = await self._outcomes(asked, tokenized, known)
+            outcomes = await self._outcomes(asked, read, known)
             recall.keep(keys, outcomes)
             return outcomes
 
-    async def _tokenize(self, asked: _Asked, texts: Sequence[str]) -> list[Tokenized]:
+    async def _tokenize(self, asked: _Asked, texts: Sequence[str]) -> list[Read]:
         """Tokenize in the lane's thread, with the first device's copy of the model."""
         begun_s = self._clock.monotonic_s()
-        encoder, options = asked.model.encoders[0], asked.options
-        work = partial(encoder.tokenize, texts, prompt=options.prompt, truncate=options.truncate)
+        work = partial(read_all, asked.model.encoders[0], texts, asked.options)
         thread = self._tokenizers[asked.lane]
         found = await asyncio.get_running_loop().run_in_executor(thread, work)
+        if self._stopped:  # the model may be closed by now: its failures say nothing of the texts
+            raise BatcherStopped
         figures.TOKENIZE_SECONDS.observe(self._clock.monotonic_s() - begun_s)
         return found
 
     async def _outcomes(
-        self, asked: _Asked, tokenized: Sequence[Tokenized], known: dict[int, Outcome]
+        self, asked: _Asked, read: Sequence[Read], known: dict[int, Outcome]
     ) -> list[Outcome]:
-        """What is known, and for the rest what the model makes of it."""
-        rest = [(at, one) for at, one in enumerate(tokenized) if at not in known]
+        """What is known, what could not be read, and for the rest what the model makes of it."""
+        rest: dict[int, Tokenized] = {}
+        for at, one in enumerate(read):
+            if at in known:
+                continue
+            if isinstance(one, Tokenized):
+                rest[at] = one
+            else:
+                known[at] = one
         if rest:
             begun_s = self._clock.monotonic_s()
-            made = await self._answer_to(asked, [one for _, one in rest])
+            made = await self._answer_to(asked, list(rest.values()))
             figures.WAIT_SECONDS.labels(asked.lane).observe(self._clock.monotonic_s() - begun_s)
-            known |= {at: outcome for (at, _), outcome in zip(rest, made, strict=True)}
-        return [known[at] for at in range(len(tokenized))]
+            known |= dict(zip(rest, made, strict=True))
+        return [known[at] for at in range(len(read))]
 
     async def _answer_to(self, asked: _Asked, texts: Sequence[Tokenized]) -> list[Outcome]:
         """Queue texts until they are done, or their caller leaves."""
@@ -172,6 +184,21 @@ class LaneBatcher:
             answer.set_result(request.outcomes())
 
     def _deliver(self, call: Call, result: CallResult) -> None:
+        """Hand over; what goes wrong here is told to the callers, for none may wait for ever."""
+        try:
+            self._hand_over(call, result)
+        except Exception as error:
+            log.exception("hand_over_failed", model=call.model.name, texts=len(call.jobs))
+            self._tell(call, error)
+
+    def _tell(self, call: Call, error: Exception) -> None:
+        """Raise `error` in all who wait for a text of this call."""
+        for taker in chain.from_iterable(self._queues.finish(call)):
+            answer = self._answers.get(taker.request)
+            if answer is not None and not answer.done():
+                answer.set_exception(error)
+
+    def _hand_over(self, call: Call, result: CallResult) -> None:
         """Settle each text; a call that raised is cut in halves, down to the culprit."""
         if isinstance(result, CallDone):
             self._speeds.note(call.model.name, padded_tokens(call.lengths), result.seconds)
@@ -196,38 +223,20 @@ def _on_loop(
     loop.call_soon_threadsafe(deliver, call, result)
 
 
-def _refused(
-    tokenized: Sequence[Tokenized], known: dict[int, Outcome], options: EncodeOptions
-) -> dict[int, Outcome]:
-    """Fail texts that are too long where the task wants no truncation."""
-    if options.truncate is not Truncate.ERROR:
-        return {}
-    return {
-        at: _too_long(one) for at, one in enumerate(tokenized) if one.truncated and at not in known
-    }
-
-
-def _too_long(one: Tokenized) -> EncodeFailure:
-    message = (
-        f"the text has {one.tokens} tokens, the model takes {one.length}"
-        " (truncate: error; with end or start it would be cut)"
-    )
-    return EncodeFailure(ItemErrorCode.TEXT_TOO_LONG, message)
-
-
 def _settle(call: Call, done: CallDone, takers: Sequence[Sequence[Taker]]) -> None:
-    """Give each taker the row of its text, shaped as its task wants it."""
-    made: dict[EncodeOptions, Vector] = {}
+    """Give each taker that is still there the row of its text, shaped as its task wants it."""
+    made: dict[tuple[int | None, bool], Vector] = {}
     for row, (job, wanting) in enumerate(zip(call.jobs, takers, strict=True)):
-        for number, taker in enumerate(wanting):
+        present = [taker for taker in wanting if not taker.request.abandoned]
+        for number, taker in enumerate(present):
             options = taker.request.options
-            if options not in made:
-                made[options] = shaped(done.vectors, options)
-            fault = done.faults[row]
+            shape = options.dimensions, options.normalize
+            if shape not in made:
+                made[shape] = shaped(done.vectors, options)
             origin = Origin.DEDUPLICATED if number else Origin.COMPUTED
+            read = Tokenized(job.tokenized.ids, taker.tokens)
             taker.request.settle(
-                taker.index,
-                _outcome(made[options][row], job.tokenized, fault, origin),
+                taker.index, _outcome(made[shape][row], read, done.faults[row], origin)
             )
 
 

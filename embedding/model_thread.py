@@ -50,7 +50,8 @@ class ModelThread:
         self._queues = queues
         self._deliver = deliver
         self._clock = clock
-        self._thread = threading.Thread(target=self._run, name=f"encode-{number}")
+        # A daemon, so that a start that is refused after it began can end the process.
+        self._thread = threading.Thread(target=self._run, name=f"encode-{number}", daemon=True)
 
     @property
     def alive(self) -> bool:

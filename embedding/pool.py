@@ -1,6 +1,7 @@
 """The models this process has loaded: each on first use, each once, freed when nobody needs it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -59,7 +60,6 @@ class LoadedModel:
 
     entry: ModelEntry
     encoders: Sequence[Encoder]
-    users: int = 0
     used_s: float = 0.0  # when somebody last let go of it, on the clock's monotonic scale
 
     @property
@@ -82,16 +82,6 @@ class LoadedModel:
         """Most tokens in one call, padding included."""
         return self.entry.batch_tokens
 
-    @contextmanager
-    def in_use(self, clock: Clock) -> Iterator["LoadedModel"]:
-        """Keep it from being freed meanwhile."""
-        self.users += 1
-        try:
-            yield self
-        finally:
-            self.users -= 1
-            self.used_s = clock.monotonic_s()
-
 
 class ModelPool:
     """Loads each model in a thread on first use and keeps it; used from one event loop."""
@@ -112,6 +102,7 @@ class ModelPool:
         self._models: dict[str, LoadedModel] = {}
         self._loading: dict[str, asyncio.Task[LoadedModel]] = {}
         self._failures: dict[str, _Failure] = {}
+        self._users: Counter[str] = Counter()
 
     @property
     def device(self) -> str:
@@ -129,9 +120,19 @@ class ModelPool:
 
         Raises ModelLoadFailed.
         """
-        model = self._models.get(entry.name) or await self._loaded(entry)
-        with model.in_use(self._clock):
-            yield model
+        with self._wanted(entry.name):
+            yield self._models.get(entry.name) or await self._loaded(entry)
+
+    @contextmanager
+    def _wanted(self, name: str) -> Iterator[None]:
+        """Keep a model from being freed meanwhile, one that is still to be loaded too."""
+        self._users[name] += 1
+        try:
+            yield
+        finally:
+            self._users[name] -= 1
+            if (model := self._models.get(name)) is not None:
+                model.used_s = self._clock.monotonic_s()
 
     async def warm_up(self, entry: ModelEntry) -> None:
         """Load a model before anybody needs it. Raises ModelLoadFailed."""
@@ -141,8 +142,8 @@ class ModelPool:
     async def close(self) -> None:
         """Wait for loads under way, then free every model."""
         await asyncio.gather(*self._loading.values(), return_exceptions=True)
-        for name in list(self._models):
-            await self._unload(name, "stop")
+        while self._models:
+            await self._unload(next(iter(self._models)), "stop")
 
     async def keep_small(self) -> None:
         """Free models that are idle, or in the way, for ever."""
@@ -152,16 +153,20 @@ class ModelPool:
 
     async def look(self) -> None:
         """Free what is idle; where memory is short, the model that was longest unused."""
-        unused = sorted(
-            (model for model in self._models.values() if not model.users),
-            key=lambda model: model.used_s,
-        )
-        now_s, options = self._clock.monotonic_s(), self._options
-        for model in unused:
-            if options.idle_s and now_s - model.used_s >= options.idle_s:
-                await self._unload(model.name, "idle")
-            elif self._memory_left and self._memory_left() < options.least_free_bytes:
-                await self._unload(model.name, "memory")
+        for name in sorted(self._models, key=lambda name: self._models[name].used_s):
+            if (reason := self._why_free(name)) is not None:
+                await self._unload(name, reason)
+
+    def _why_free(self, name: str) -> str | None:
+        """Why a model is to go now; None: it stays. Asked anew after each wait."""
+        model, options = self._models.get(name), self._options
+        if model is None or self._users[name]:
+            return None
+        if options.idle_s and self._clock.monotonic_s() - model.used_s >= options.idle_s:
+            return "idle"
+        if self._memory_left and self._memory_left() < options.least_free_bytes:
+            return "memory"
+        return None
 
     async def _loaded(self, entry: ModelEntry) -> LoadedModel:
         self._refuse_if_failed_lately(entry.name)
@@ -180,7 +185,9 @@ class ModelPool:
         begun_s = self._clock.monotonic_s()
         try:
             encoders = await asyncio.to_thread(self._load, entry)
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # a panic in native code is no Exception
             raise self._remember(entry.name, error) from error
         finally:
             del self._loading[entry.name]
@@ -202,7 +209,7 @@ class ModelPool:
         for encoder in model.encoders:
             await asyncio.to_thread(encoder.close)
 
-    def _remember(self, model: str, error: Exception) -> ModelLoadFailed:
+    def _remember(self, model: str, error: BaseException) -> ModelLoadFailed:
         """Note a failed load, whatever it was, as one line."""
         reason = " ".join(str(error).split()) or type(error).__name__
         until_s = self._clock.monotonic_s() + self._options.retry_after_s

@@ -1,24 +1,31 @@
 """Vectors that were computed before, by the hash of all that made them.
 
-The cache is a port: it may be slow, away or wrong about nothing else. A look-up runs while the
-texts are tokenized and counts as a miss when it takes too long.
+The cache is a port: it may be slow, away or damaged. A look-up runs while the texts are tokenized
+and counts as a miss when it takes too long, raises, or gives other bytes than were kept.
 """
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Protocol
+from zlib import crc32
 
 import numpy as np
+import structlog
 
 from embedding import figures
 from embedding.catalog import ModelEntry
 from embedding.encoder import EncodedText, Origin, Outcome
 from models.encoding import EncodeOptions
 
+log = structlog.get_logger(__name__)
+
 KEY_BYTES = 16
 #: How long a look-up may take before its texts count as not found.
 PATIENCE_S = 0.005
+#: So many requests' vectors may be on their way into the cache; beyond, they are not kept.
+MOST_KEEPING = 64
+_CHECK_BYTES = 4
 _HEAD = np.dtype([("tokens", "<u4"), ("truncated", "<u4")])
 
 
@@ -57,19 +64,26 @@ class Recall:
         """What is kept of these, by position."""
         if self._cache is None:
             return {}
-        try:
-            async with asyncio.timeout(self._patience_s):
-                held = await self._cache.recall(keys)
-        except TimeoutError:
-            held = []
+        held = await self._held(self._cache, keys)
         found = {at: read for at, raw in enumerate(held) if raw and (read := _read(raw))}
         figures.CACHE_HITS.inc(len(found))
         figures.CACHE_MISSES.inc(len(keys) - len(found))
         return found
 
+    async def _held(self, cache: VectorCache, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        """What the cache answers; nothing where it does not answer well."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                return await cache.recall(keys)
+        except TimeoutError:
+            return []
+        except Exception as error:  # noqa: BLE001  (a cache only ever costs speed)
+            log.warning("vectors_not_recalled", error=type(error).__name__)
+            return []
+
     def keep(self, keys: Sequence[bytes], outcomes: Sequence[Outcome]) -> None:
         """Keep what was computed; nobody waits for it."""
-        if self._cache is None:
+        if self._cache is None or len(self._keeping) >= MOST_KEEPING:
             return
         values = {
             key: _written(outcome)
@@ -82,7 +96,12 @@ class Recall:
     def _launch(self, keeping: Awaitable[None]) -> None:
         task = asyncio.ensure_future(keeping)
         self._keeping.add(task)
-        task.add_done_callback(self._keeping.discard)
+        task.add_done_callback(self._kept)
+
+    def _kept(self, task: asyncio.Future[None]) -> None:
+        self._keeping.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("vectors_not_kept", error=type(error).__name__)
 
 
 #: Keeps nothing and knows nothing.
@@ -91,12 +110,18 @@ NO_RECALL = Recall(None)
 
 def _written(encoded: EncodedText) -> bytes:
     head = np.array((encoded.tokens, encoded.truncated), dtype=_HEAD)
-    return head.tobytes() + encoded.vector.astype("<f4").tobytes()
+    body = head.tobytes() + encoded.vector.astype("<f4").tobytes()
+    return _check(body) + body
+
+
+def _check(body: bytes) -> bytes:
+    return crc32(body).to_bytes(_CHECK_BYTES, "little")
 
 
 def _read(raw: bytes) -> EncodedText | None:
-    if len(raw) <= _HEAD.itemsize or (len(raw) - _HEAD.itemsize) % 4:
+    body = raw[_CHECK_BYTES:]
+    if len(body) <= _HEAD.itemsize or _check(body) != raw[:_CHECK_BYTES]:
         return None
-    head = np.frombuffer(raw, dtype=_HEAD, count=1)[0]
-    vector = np.frombuffer(raw, dtype="<f4", offset=_HEAD.itemsize).astype(np.float32)
+    head = np.frombuffer(body, dtype=_HEAD, count=1)[0]
+    vector = np.frombuffer(body, dtype="<f4", offset=_HEAD.itemsize).astype(np.float32)
     return EncodedText(vector, int(head["tokens"]), bool(head["truncated"]), Origin.CACHED)

@@ -58,9 +58,10 @@ class Site:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let others run until it is so."""
-    while not condition():  # noqa: ASYNC110  # model threads ring no bell
-        await asyncio.sleep(0)
+    """Let others run until it is so; what never is so fails."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # model threads ring no bell
+            await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -98,10 +99,19 @@ async def test_each_of_many_callers_gets_its_own_vectors_in_order(encoders: int)
 
     async with running(encoders=encoders) as site:
         await asyncio.gather(*(call(number) for number in range(60)))
-        assert all(site.encoders[at].calls for at in range(encoders))
-    assert {name for each in site.encoders for name in each.threads} == {
-        f"encode-{at}" for at in range(encoders)
-    }
+
+
+async def test_every_device_works_at_once_each_in_its_own_thread() -> None:
+    async with running(encoders=2) as site:
+        await site.encode("warm")
+        for encoder in site.encoders:
+            encoder.gate.clear()
+        asking = [asyncio.create_task(site.encode(mark * 40)) for mark in "ab"]
+        await until(lambda: {"a" * 40, "b" * 40} <= set(site.computed))
+        assert [each.threads for each in site.encoders] == [{"encode-0"}, {"encode-1"}]
+        for encoder in site.encoders:
+            encoder.gate.set()
+        await asyncio.gather(*asking)
 
 
 def raising(error: BaseException) -> Any:
@@ -204,11 +214,11 @@ async def test_one_computation_serves_tasks_of_different_options() -> None:
             EncodeOptions(dimensions=4, normalize=False),
         ]
         asking = [asyncio.create_task(site.encode("text", options=each)) for each in kinds]
-        await until(lambda: site.batcher.waiting()[Lane.NORMAL] + len(site.calls) >= 2)
+        await until(lambda: len(site.batcher._answers) == len(kinds))
         site.encoders[0].gate.set()
         for [outcome], options in zip(await asyncio.gather(*asking), kinds, strict=True):
             assert_is(outcome, "text", options)
-        assert site.computed.count("text") <= 2
+        assert site.computed == ["warm", "text"]
 
 
 async def test_a_text_that_is_too_long_fails_only_where_it_must_not_be_cut() -> None:
@@ -241,6 +251,7 @@ async def test_a_caller_that_leaves_frees_its_place_and_its_texts_are_not_comput
         await site.encode("warm")
         site.encoders[0].gate.clear()
         blocking = asyncio.create_task(site.encode("first", lane=Lane.LOW))
+        await until(lambda: "first" in site.computed)
         leaving = asyncio.create_task(site.encode("left"))
         await until(lambda: site.batcher.waiting()[Lane.NORMAL] > 0)
         leaving.cancel()
@@ -268,23 +279,49 @@ async def test_who_still_waits_at_the_stop_is_told_so() -> None:
             await site.encode("late")
 
 
-async def test_an_error_of_the_tokenizer_reaches_its_caller_and_nobody_else(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("error", [ValueError("odd"), KeyboardInterrupt()])
+async def test_a_text_the_tokenizer_fails_on_fails_alone(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     whole = FakeEncoder.tokenize
 
     def tokenize(self: FakeEncoder, texts: Sequence[str], **more: Any) -> Any:
         if "odd" in texts:
-            raise ValueError("odd")
+            raise error
         return whole(self, texts, **more)
 
     monkeypatch.setattr(FakeEncoder, "tokenize", tokenize)
     async with running() as site:
-        good, bad = await asyncio.gather(
-            site.encode("fine"), site.encode("odd"), return_exceptions=True
+        before, odd, after = await site.encode("a", "odd", "b")
+        assert odd == EncodeFailure(
+            ItemErrorCode.ENCODE_FAILED,
+            f"the tokenizer failed on this text: {type(error).__name__}",
         )
-        assert isinstance(bad, ValueError)
-        assert_is(good[0], "fine")  # type: ignore[index]
+        assert_is(before, "a")
+        assert_is(after, "b")
+
+
+async def test_a_text_that_was_cut_and_an_equal_whole_one_tell_their_own_tokens() -> None:
+    entry = ENTRY.model_copy(update={"max_tokens": 5})
+    async with running() as site:
+        outcomes = await site.batcher.encode(Lane.NORMAL, entry, ["abcdefgh", "abcde"], PLAIN)
+        read = [(each.tokens, each.truncated) for each in outcomes if isinstance(each, EncodedText)]
+        assert read == [(8, True), (5, False)]
+        assert site.computed == ["abcde"]
+
+
+async def test_a_fault_in_handing_over_is_told_to_the_callers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with running() as site:
+        with monkeypatch.context() as patch:
+            patch.setattr("embedding.lanes.shaped", fail)
+            with pytest.raises(ZeroDivisionError):
+                await site.encode("a", "b")
+        assert_is((await site.encode("a"))[0], "a")
 
 
 async def test_a_model_that_does_not_load_is_the_callers_error() -> None:

@@ -144,3 +144,45 @@ async def test_closing_waits_for_loads_and_frees_every_model() -> None:
     await asyncio.gather(loading, closing)
     assert [encoder.closed for encoder in loader.made] == [True, True]
     assert pool.loaded() == []
+
+
+async def test_a_model_that_somebody_waits_for_is_not_freed_before_it_is_used() -> None:
+    loader, clock = Loader(), FakeClock()
+    loader.gate.clear()
+    options = PoolOptions(idle_s=1, least_free_bytes=100)
+    pool = ModelPool(loader, options, memory_left=lambda: 0, clock=clock)
+    asking = [asyncio.create_task(used(pool)) for _ in range(2)]
+    await asyncio.sleep(0)
+    clock.at_s += 1000
+    looking = asyncio.create_task(pool.look())
+    loader.gate.set()
+    await asyncio.gather(*asking, looking)
+    assert loader.loads == [ENTRY.name]
+
+
+class Panic(BaseException):
+    """What native code may raise."""
+
+
+async def test_a_panic_while_loading_fails_that_load_only() -> None:
+    def load(entry: ModelEntry) -> Sequence[FakeEncoder]:
+        if entry.name == OTHER.name:
+            raise Panic("lost")
+        return [FakeEncoder(entry)]
+
+    pool = ModelPool(load)
+    with pytest.raises(ModelLoadFailed, match="lost"):
+        await used(pool, OTHER)
+    await used(pool)
+    assert pool.loaded() == [ENTRY.name]
+
+
+async def test_looking_and_closing_at_once_free_each_model_once() -> None:
+    loader, clock = Loader(), FakeClock()
+    pool = ModelPool(loader, PoolOptions(idle_s=1), clock=clock)
+    await used(pool)
+    await used(pool, OTHER)
+    clock.at_s += 10
+    await asyncio.gather(pool.look(), pool.close(), pool.look())
+    assert pool.loaded() == []
+    assert [encoder.closed for encoder in loader.made] == [True, True]

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
-from embedding.encoder import EncodedText, EncodeFailure, Origin
-from embedding.recall import NO_RECALL, Recall, keys_of
+from embedding.encoder import EncodedText, EncodeFailure, Origin, Outcome
+from embedding.recall import MOST_KEEPING, NO_RECALL, Recall, keys_of
 from models.encoding import EncodeOptions, Truncate
 from models.states import ItemErrorCode
 from tests.unit.embedding.fakes import FakeVectorCache, hashing_entry
@@ -40,7 +41,7 @@ async def test_what_was_kept_is_found_whole() -> None:
 
 async def test_only_what_was_computed_is_kept() -> None:
     cache = FakeVectorCache()
-    outcomes = [
+    outcomes: list[Outcome] = [
         encoded(1),
         encoded(1, Origin.CACHED),
         encoded(1, Origin.DEDUPLICATED),
@@ -56,7 +57,8 @@ class Silent:
     """A cache that never answers."""
 
     async def recall(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
-        return await asyncio.Event().wait() or []  # type: ignore[return-value]
+        await asyncio.Event().wait()
+        return []
 
     async def keep(self, values: Mapping[bytes, bytes]) -> None:
         """Lose them."""
@@ -75,6 +77,58 @@ async def test_damaged_bytes_are_a_miss(held: bytes) -> None:
     [key] = keys_of(ENTRY, PLAIN, ["a"])
     cache.held[key] = held
     assert await Recall(cache).look([key]) == {}
+
+
+@pytest.mark.parametrize("at", [0, 4, 11, 12, 40, -1])
+async def test_one_altered_byte_anywhere_is_a_miss(at: int) -> None:
+    cache = FakeVectorCache()
+    [key] = keys_of(ENTRY, PLAIN, ["a"])
+    Recall(cache).keep([key], [encoded(2.5)])
+    await asyncio.sleep(0)
+    altered = bytearray(cache.held[key])
+    altered[at] ^= 1
+    cache.held[key] = bytes(altered)
+    assert await Recall(cache).look([key]) == {}
+
+
+class Failing:
+    """A cache that raises."""
+
+    async def recall(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        raise ConnectionError
+
+    async def keep(self, values: Mapping[bytes, bytes]) -> None:
+        raise ConnectionError
+
+
+async def test_a_cache_that_raises_is_a_miss_and_disturbs_nobody() -> None:
+    with capture_logs() as logs:
+        recall = Recall(Failing())
+        assert await recall.look([b"k"]) == {}
+        recall.keep([b"k"], [encoded(1)])
+        while len(logs) < 2:  # noqa: ASYNC110  # the second is written by a task of its own
+            await asyncio.sleep(0)
+    assert [entry["event"] for entry in logs] == ["vectors_not_recalled", "vectors_not_kept"]
+
+
+class Slow(Silent):
+    """A cache whose writes wait; it counts them."""
+
+    def __init__(self) -> None:
+        self.keeping = 0
+
+    async def keep(self, values: Mapping[bytes, bytes]) -> None:
+        self.keeping += 1
+        await asyncio.Event().wait()
+
+
+async def test_what_a_slow_cache_cannot_take_is_not_kept() -> None:
+    cache = Slow()
+    recall = Recall(cache)
+    for _ in range(MOST_KEEPING + 10):
+        recall.keep([b"k"], [encoded(1)])
+    await asyncio.sleep(0)
+    assert cache.keeping == MOST_KEEPING
 
 
 async def test_no_recall_knows_nothing_and_counts_nothing() -> None:

@@ -48,7 +48,9 @@ def test_of_one_length_the_oldest_go_first() -> None:
 def test_every_text_is_taken_once_and_each_call_has_the_oldest(
     lengths: list[int], max_tokens: int, data: st.DataObject
 ) -> None:
-    window, waiting, taken = Window(), {}, []
+    window = Window()
+    waiting: dict[int, Job] = {}
+    taken: list[Job] = []
     arriving = list(enumerate(map(job, lengths)))
     while arriving or waiting:
         for number, each in arriving[: data.draw(st.integers(0 if waiting else 1, 20))]:
