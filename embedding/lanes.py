@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-import numpy as np
 import structlog
 
 from embedding import figures
@@ -22,7 +21,7 @@ from embedding.jobs import Call, Model, Request, Taker
 from embedding.lane_queues import LaneQueues
 from embedding.model_thread import CallDone, CallResult, ModelThread
 from embedding.pool import ModelPool
-from embedding.quality import shaped
+from embedding.quality import shaped, sound_rows
 from embedding.reading import Read, read_all
 from embedding.recall import NO_RECALL, Recall, keys_of
 from models.clock import SYSTEM_CLOCK, Clock
@@ -225,26 +224,37 @@ def _on_loop(
 
 def _settle(call: Call, done: CallDone, takers: Sequence[Sequence[Taker]]) -> None:
     """Give each taker that is still there the row of its text, shaped as its task wants it."""
-    made: dict[tuple[int | None, bool], Vector] = {}
+    made: dict[tuple[int | None, bool], _Shaped] = {}
     for row, (job, wanting) in enumerate(zip(call.jobs, takers, strict=True)):
         present = [taker for taker in wanting if not taker.request.abandoned]
         for number, taker in enumerate(present):
             options = taker.request.options
             shape = options.dimensions, options.normalize
             if shape not in made:
-                made[shape] = shaped(done.vectors, options)
+                made[shape] = _Shaped.of(done, options)
             origin = Origin.DEDUPLICATED if number else Origin.COMPUTED
             read = Tokenized(job.tokenized.ids, taker.tokens)
-            taker.request.settle(
-                taker.index, _outcome(made[shape][row], read, done.faults[row], origin)
-            )
+            taker.request.settle(taker.index, made[shape].outcome(row, read, origin))
 
 
-def _outcome(vector: Vector, read: Tokenized, fault: str | None, origin: Origin) -> Outcome:
-    if fault is None and not (vector.any() and np.isfinite(vector).all()):
-        fault = f"the first {len(vector)} values of the vector are all zero"
-    if fault is not None:
-        return EncodeFailure(ItemErrorCode.BAD_VECTOR, fault)
-    if origin is Origin.DEDUPLICATED:
-        figures.DEDUPLICATED.inc()
-    return EncodedText(vector, read.tokens, read.truncated, origin)
+@dataclass(frozen=True, slots=True)
+class _Shaped:
+    """The vectors of a call as some tasks want them, and what is wrong with each row, or None."""
+
+    vectors: Vector
+    faults: list[str | None]
+
+    @classmethod
+    def of(cls, done: CallDone, options: EncodeOptions) -> "_Shaped":
+        vectors = shaped(done.vectors, options)
+        zero = f"the first {vectors.shape[1]} values of the vector are all zero"
+        pairs = zip(done.faults, sound_rows(vectors), strict=True)
+        return cls(vectors, [fault or (None if sound else zero) for fault, sound in pairs])
+
+    def outcome(self, row: int, read: Tokenized, origin: Origin) -> Outcome:
+        fault = self.faults[row]
+        if fault is not None:
+            return EncodeFailure(ItemErrorCode.BAD_VECTOR, fault)
+        if origin is Origin.DEDUPLICATED:
+            figures.DEDUPLICATED.inc()
+        return EncodedText(self.vectors[row], read.tokens, read.truncated, origin)

@@ -159,13 +159,17 @@ class _Request:
         """`(n, length)` ids and mask to `(n, dim) float32`. Raises MemoryError."""
         if self._request is None:
             raise RuntimeError("the model is closed")
+        # By tensors: what `infer` does with arrays takes 0.1 ms of Python a call.
+        for place, values in enumerate((ids, mask)):
+            self._request.set_input_tensor(place, openvino.Tensor(values, shared_memory=True))
         try:
-            found = self._request.infer([ids, mask], share_inputs=True, share_outputs=True)
+            self._request.infer()
         except RuntimeError as error:
             if any(sign in str(error) for sign in _OUT_OF_MEMORY):
                 raise MemoryError("out of memory on cpu") from error
             raise
-        return np.array(found[0], dtype=np.float32)  # a copy: the request uses its own again
+        found = self._request.get_output_tensor(0).data
+        return np.array(found, dtype=np.float32)  # a copy: the request uses its own again
 
     def close(self) -> None:
         """Free what the request holds."""

@@ -1,6 +1,7 @@
 """The gate every vector passes before it leaves: finite, not zero, of the right size. Pure."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.encoding import EncodeOptions
 from models.vectors import Vector
@@ -48,3 +49,8 @@ def shaped(vectors: Vector, options: EncodeOptions) -> Vector:
     with np.errstate(all="ignore"):
         norms = np.linalg.norm(cut.astype(np.float64), axis=1, keepdims=True)
         return np.asarray(cut / norms, dtype=np.float32)
+
+
+def sound_rows(vectors: Vector) -> NDArray[np.bool_]:
+    """Tell of each row of `(n, dim)` whether it is a direction: finite, and not all zero."""
+    return np.asarray(np.isfinite(vectors).all(axis=1) & vectors.any(axis=1))

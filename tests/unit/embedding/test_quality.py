@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedding.quality import WrongShape, shaped, vector_faults
+from embedding.quality import WrongShape, shaped, sound_rows, vector_faults
 from models.encoding import EncodeOptions
 from models.vectors import Vector
 
@@ -69,3 +69,8 @@ def test_shaping_keeps_rows_apart(dimensions: int, seed: int) -> None:
     alone = np.concatenate([shaped(rows[at : at + 1], options) for at in range(5)])
     assert np.array_equal(together, alone)
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+
+
+def test_a_row_is_a_direction_where_it_is_finite_and_not_all_zero() -> None:
+    rows = np.array([[0, 1], [0, 0], [np.nan, 1], [np.inf, 1], [-1e-30, 0]], dtype=np.float32)
+    assert sound_rows(rows).tolist() == [True, False, False, False, True]
