@@ -15,7 +15,7 @@ from uuid import uuid4
 from faust.cli import AppCommand
 from prometheus_client import REGISTRY
 
-from agents.embed import Embed, Gate, mind_the_backlog
+from agents.embed import Embed, Gate, Suspects, mind_the_backlog
 from agents.intake import Intake, IntakeOptions
 from agents.store import Store
 from agents.track import Track, TrackOptions, VerdictDesk
@@ -26,6 +26,7 @@ from config.logging import configure_structlog, logging_config
 from config.model import Role, Settings
 from config.settings import load_settings, render_settings
 from embedding.catalog import Catalog, load_catalog
+from embedding.isolation import Isolation
 from embedding.lanes import LaneBatcher
 from embedding.loading import load_encoders, most_encoders
 from embedding.memory import available_bytes
@@ -35,6 +36,7 @@ from models.clock import SYSTEM_CLOCK
 from models.errors import VectorizeError
 from models.states import Lane
 from models.workers import WorkerBeat
+from stores.attempts import NoAttempts, RedisAttempts
 from stores.discard import DiscardStore
 from stores.redis_cache import open_cache
 from stores.task_cache import TaskCache
@@ -56,6 +58,7 @@ from streams.task_log import TaskLog
 from streams.tools import StageTools
 from streams.topics import TopicNames, topic_specs
 from streams.turns import Turns
+from streams.watchdog import Standstill, Watchdog, Wedged, call_check, standing_check
 from streams.workers import WorkerWatch, beat_from, watch_for_ever
 from web.assembly import WebParts, mount, server_options, worker_routes
 
@@ -257,6 +260,7 @@ def embed_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness
         deliveries=app.deliveries,
         batcher=batcher,
         catalog=parts.catalog,
+        suspects=suspects_of(settings, app),
         marks=parts.cache,
         gate=gate,
         worker=parts.worker,
@@ -269,6 +273,7 @@ def embed_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness
     )
     app.background("tails", Membership(app, names.units(Lane.NORMAL)).watch_tails)
     hold_back(parts, app, gate)
+    app.wedges.append(call_check(batcher.longest_call_s, settings.encoder.call_timeout_s))
     if settings.encoder.warm_up:
         entry = parts.catalog.resolve(None)
         app.background_once("warm_up", partial(pool.warm_up, entry))
@@ -293,6 +298,15 @@ def attach_encoder(parts: Parts, app: StageApp) -> tuple[ModelPool, LaneBatcher]
     app.background("models", pool.keep_small)
     app.after_stop[:0] = [batcher.stop, pool.close]
     return pool, batcher
+
+
+def suspects_of(settings: Settings, app: StageApp) -> Suspects:
+    """How deaths over a unit are counted, and where its texts are encoded then."""
+    redis = options.redis_options(settings)
+    attempts = RedisAttempts(redis, CLOCK) if redis.url else NoAttempts()
+    app.after_stop.append(attempts.close)
+    alone = Isolation(options.isolation_options(settings))
+    return Suspects(attempts, alone, settings.encoder.suspect_deaths)
 
 
 def recall_of(settings: Settings, app: StageApp) -> Recall | None:
@@ -380,8 +394,20 @@ def build(settings: Settings) -> StageApp:
                 app.companions.append(companion)
                 readiness.share(its_readiness, role)
     app.before_stop.insert(0, readiness.drain)
+    watch_over(settings, app)
     tell_where(app, settings.role, web.listening, metrics_door(settings))
     return app
+
+
+def watch_over(settings: Settings, app: StageApp) -> None:
+    """End the process when it is wedged."""
+    limit_s = settings.service.standing_timeout_s
+    checks: list[Wedged] = []
+    for each in (app, *app.companions):
+        still = Standstill(limit_s, CLOCK)
+        checks += [*each.wedges, standing_check(each.progress, each.reader.broker_answers, still)]
+    watchdog = Watchdog(checks, loop_limit_s=settings.service.loop_timeout_s)
+    app.background("watchdog", watchdog.run)
 
 
 def listen_on(settings: Settings, wanted: int, setting: str) -> WebOptions:

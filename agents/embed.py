@@ -38,11 +38,42 @@ class Batcher(Protocol):
         """One outcome a text, in order; raise ModelLoadFailed where the model cannot be had."""
 
 
+class Attempts(Protocol):
+    """How often work was begun without coming to an end: over it, processes died."""
+
+    async def begin(self, key: str) -> int:
+        """Count this begin; 1 where it is the first, or nothing is known."""
+
+    def end(self, key: str) -> None:
+        """Forget the count: the work ended by itself."""
+
+
 class CancelMarks(Protocol):
     """The Redis marks of cancelled tasks."""
 
     async def cancelled(self, task_ids: Sequence[str]) -> frozenset[str]:
         """Those of `task_ids` that are marked; none when Redis is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """What becomes of units over which processes died: their texts are encoded apart, one by one.
+
+    A begin is counted before the work, so that a death cannot hide it.
+    """
+
+    attempts: Attempts
+    alone: Batcher
+    most_deaths: int
+    """At so many deaths a unit is a suspect."""
+
+    async def encoder_of(self, unit: Unit, batcher: Batcher) -> Batcher:
+        """Count a begin of `unit`; give who is to encode it."""
+        deaths = await self.attempts.begin(unit.id) - 1
+        if deaths < self.most_deaths:
+            return batcher
+        log.warning("unit_encoded_apart", unit=unit.id, deaths=deaths)
+        return self.alone
 
 
 @dataclass
@@ -83,6 +114,7 @@ class Embed:
         deliveries: Deliveries,
         batcher: Batcher,
         catalog: Catalog,
+        suspects: Suspects,
         marks: CancelMarks,
         gate: Gate,
         worker: str,
@@ -92,6 +124,7 @@ class Embed:
         self._deliveries = deliveries
         self._batcher = batcher
         self._catalog = catalog
+        self._suspects = suspects
         self._marks = marks
         self._dead_letters = tools.dead_letters
         self._gate = gate
@@ -172,12 +205,19 @@ class Embed:
             if entry.passport_of(unit.options).fingerprint != unit.fingerprint:
                 reason = f"this worker's {unit.model} has another fingerprint than was accepted"
                 return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, reason)
-            outcomes = await self._batcher.encode(unit.lane, entry, texts, unit.options)
+            outcomes = await self._encoded(unit, entry, texts)
         except (UnknownModel, ModelLoadFailed) as error:
             return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, str(error))
         if len(outcomes) != len(texts):
             raise RuntimeError(f"{len(outcomes)} outcomes for {len(texts)} texts. This is a bug.")
         return outcomes
+
+    async def _encoded(self, unit: Unit, entry: ModelEntry, texts: Sequence[str]) -> list[Outcome]:
+        try:
+            encoder = await self._suspects.encoder_of(unit, self._batcher)
+            return await encoder.encode(unit.lane, entry, texts, unit.options)
+        finally:
+            self._suspects.attempts.end(unit.id)
 
     async def _hand_on(
         self, unit: Unit, outcomes: Sequence[Outcome], queue_ms: int, encode_ms: int

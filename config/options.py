@@ -3,6 +3,7 @@
 from agents.upkeep import UpkeepOptions
 from config.model import Settings
 from embedding.batching import BatchOptions
+from embedding.isolation import IsolationOptions
 from embedding.loading import LoadOptions
 from embedding.pool import PoolOptions
 from models.splitting import TaskLimits
@@ -121,6 +122,16 @@ def load_options(settings: Settings) -> LoadOptions:
         device=encoder.device,
         threads=encoder.threads or None,
         convert_timeout_s=encoder.convert_timeout_s,
+    )
+
+
+def isolation_options(settings: Settings) -> IsolationOptions:
+    """What a process may take that encodes suspects."""
+    encoder = settings.encoder
+    return IsolationOptions(
+        load=load_options(settings),
+        text_timeout_s=encoder.alone_timeout_s,
+        memory_mb=encoder.alone_memory_mb,
     )
 
 

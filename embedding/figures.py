@@ -59,7 +59,15 @@ MODEL_UNLOADS = Counter("vectorize_encoder_model_unloads", "Models freed.", ["re
 MODELS = Gauge("vectorize_encoder_models", "Models held in memory.")
 MEMORY_BYTES = Gauge("vectorize_encoder_memory_bytes", "Memory in use.", ["of"])
 
+ISOLATED = Counter(
+    "vectorize_encoder_isolated",
+    "Texts encoded in a process of their own: their unit was under way when processes died.",
+    ["lane"],
+)
+POISON = Counter("vectorize_encoder_poison", "Texts that ended the process that encoded them.")
+
 for _lane in Lane:
+    ISOLATED.labels(_lane)
     WAIT_SECONDS.labels(_lane)
     TOKENS.labels(_lane)
 for _outcome in ("mended", "failed"):

@@ -82,6 +82,10 @@ class LaneBatcher:
         """Whether calls are being run."""
         return bool(self._threads) and all(thread.alive for thread in self._threads)
 
+    def longest_call_s(self) -> float:
+        """How long the oldest of the calls that run now has been running."""
+        return max((thread.running_s for thread in self._threads), default=0.0)
+
     def waiting(self) -> dict[Lane, int]:
         """Texts of each lane that are not in a call yet."""
         return self._queues.waiting()

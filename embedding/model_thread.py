@@ -50,8 +50,15 @@ class ModelThread:
         self._queues = queues
         self._deliver = deliver
         self._clock = clock
+        self._begun_s: float | None = None
         # A daemon, so that a start that is refused after it began can end the process.
         self._thread = threading.Thread(target=self._run, name=f"encode-{number}", daemon=True)
+
+    @property
+    def running_s(self) -> float:
+        """How long the call that runs now has been running; 0 between calls."""
+        begun_s = self._begun_s
+        return 0.0 if begun_s is None else self._clock.monotonic_s() - begun_s
 
     @property
     def alive(self) -> bool:
@@ -69,7 +76,10 @@ class ModelThread:
 
     def _run(self) -> None:
         while (call := self._queues.wait_next_call(self._number)) is not None:
-            self._deliver(call, self._attempt(call))
+            self._begun_s = self._clock.monotonic_s()
+            result = self._attempt(call)
+            self._begun_s = None
+            self._deliver(call, result)
 
     def _attempt(self, call: Call) -> CallResult:
         """Run one call and look at what comes out; never raises."""

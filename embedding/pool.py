@@ -54,6 +54,32 @@ class _Failure:
     until_s: float  # on the clock's monotonic scale
 
 
+class _FailedLoads:
+    """Loads that failed lately: nobody tries again before a while."""
+
+    def __init__(self, retry_after_s: float, clock: Clock) -> None:
+        self._retry_after_s = retry_after_s
+        self._clock = clock
+        self._failures: dict[str, _Failure] = {}
+
+    def remember(self, model: str, error: BaseException) -> ModelLoadFailed:
+        """Note a failed load, whatever it was, as one line."""
+        reason = " ".join(str(error).split()) or type(error).__name__
+        until_s = self._clock.monotonic_s() + self._retry_after_s
+        self._failures[model] = _Failure(reason, until_s)
+        figures.MODEL_LOADS.labels("failed").inc()
+        return ModelLoadFailed(model=model, reason=reason)
+
+    def refuse(self, model: str) -> None:
+        """Raise ModelLoadFailed where this model's load failed lately."""
+        failure = self._failures.get(model)
+        if failure is None:
+            return
+        if self._clock.monotonic_s() < failure.until_s:
+            raise ModelLoadFailed(model=model, reason=failure.reason)
+        del self._failures[model]
+
+
 @dataclass(slots=True, eq=False)
 class LoadedModel:
     """A model in memory, once on each device."""
@@ -101,7 +127,7 @@ class ModelPool:
         self._clock = clock
         self._models: dict[str, LoadedModel] = {}
         self._loading: dict[str, asyncio.Task[LoadedModel]] = {}
-        self._failures: dict[str, _Failure] = {}
+        self._failures = _FailedLoads(self._options.retry_after_s, clock)
         self._users: Counter[str] = Counter()
 
     @property
@@ -169,7 +195,7 @@ class ModelPool:
         return None
 
     async def _loaded(self, entry: ModelEntry) -> LoadedModel:
-        self._refuse_if_failed_lately(entry.name)
+        self._failures.refuse(entry.name)
         return await asyncio.shield(self._loading_of(entry))
 
     def _loading_of(self, entry: ModelEntry) -> asyncio.Task[LoadedModel]:
@@ -188,7 +214,7 @@ class ModelPool:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a panic in native code is no Exception
-            raise self._remember(entry.name, error) from error
+            raise self._failures.remember(entry.name, error) from error
         finally:
             del self._loading[entry.name]
         now_s = self._clock.monotonic_s()
@@ -208,22 +234,6 @@ class ModelPool:
         log.info("model_freed", model=name, reason=reason)
         for encoder in model.encoders:
             await asyncio.to_thread(encoder.close)
-
-    def _remember(self, model: str, error: BaseException) -> ModelLoadFailed:
-        """Note a failed load, whatever it was, as one line."""
-        reason = " ".join(str(error).split()) or type(error).__name__
-        until_s = self._clock.monotonic_s() + self._options.retry_after_s
-        self._failures[model] = _Failure(reason, until_s)
-        figures.MODEL_LOADS.labels("failed").inc()
-        return ModelLoadFailed(model=model, reason=reason)
-
-    def _refuse_if_failed_lately(self, model: str) -> None:
-        failure = self._failures.get(model)
-        if failure is None:
-            return
-        if self._clock.monotonic_s() < failure.until_s:
-            raise ModelLoadFailed(model=model, reason=failure.reason)
-        del self._failures[model]
 
 
 def _mark_seen(task: asyncio.Task[LoadedModel]) -> None:

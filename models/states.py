@@ -59,6 +59,7 @@ class ItemErrorCode(StrEnum):
     STORE_REFUSED = "store_refused"
     MODEL_UNAVAILABLE = "model_unavailable"
     STAGE_FAILED = "stage_failed"
+    POISON = "poison"
 
 
 class ItemStatus(StrEnum):

@@ -23,6 +23,7 @@ from streams.listening import Listening
 from streams.records import Place
 from streams.side_reader import SideReader
 from streams.transport import LedgerConsumer, LedgerTransport
+from streams.watchdog import Wedged
 
 log = structlog.get_logger("streams.app")
 
@@ -94,6 +95,7 @@ class StageApp(faust.App):
         self.before_stop: list[Background] = []
         self.after_stop: list[Background] = []
         self.companions: list[StageApp] = []
+        self.wedges: list[Wedged] = []
         self.stage_deliveries: dict[str, Delivery] = {}
         self._backgrounds: list[tuple[str, Background]] = []
         self._running: list[asyncio.Task[None]] = []
@@ -187,6 +189,15 @@ class StageApp(faust.App):
             and not self._recovery.in_recovery
             and self._recovery.completed.is_set()
         )
+
+    def progress(self) -> tuple[bool, bool, int] | None:
+        """Where the way to its place in the group stands; None: it has its place.
+
+        While it changes, something happens: a rebalance ends, records of tables are read.
+        """
+        if self.in_standing():
+            return None
+        return self.started, self.rebalancing, int(self._recovery.active_remaining_total())
 
     def assigned(self) -> set[Place]:
         """The source partitions in hand now; none while not in standing."""

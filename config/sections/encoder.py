@@ -49,6 +49,29 @@ class EncoderSettings(BaseModel):
         le=1_048_576,
         description="Free memory below which unused models are freed; 0: never.",
     )
+    call_timeout_s: float = Field(
+        120.0,
+        gt=0,
+        le=86_400,
+        description="A run of the model that takes longer ends the process; "
+        "its supervisor starts a new one.",
+    )
+    suspect_deaths: int = Field(
+        2,
+        ge=1,
+        le=100,
+        description="A unit under way at so many deaths of a process is encoded text by text "
+        "in a process of its own.",
+    )
+    alone_timeout_s: float = Field(
+        60.0, gt=0, le=86_400, description="How long one text may take in such a process."
+    )
+    alone_memory_mb: int = Field(
+        2048,
+        ge=64,
+        le=1_048_576,
+        description="How much memory such a process may take beyond its model.",
+    )
     cached_vectors: int = Field(
         50_000,
         ge=0,

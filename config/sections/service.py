@@ -69,6 +69,20 @@ class ServiceSettings(BaseModel):
     shutdown_timeout_s: float = Field(
         25.0, gt=0, le=600, description="Longest time work in flight may take to finish at a stop."
     )
+    loop_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="An event loop that stands still for so long ends the process; "
+        "its supervisor starts a new one.",
+    )
+    standing_timeout_s: float = Field(
+        180.0,
+        gt=0,
+        le=86_400,
+        description="A process that gets no nearer to its place in the group for so long, "
+        "though Kafka answers, ends.",
+    )
     max_wait_s: float = Field(
         60.0, ge=0, le=600, description="Longest `?wait=` that a caller may ask for."
     )

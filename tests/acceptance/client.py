@@ -11,8 +11,8 @@ from typing import Any, Self
 import aiohttp
 import orjson
 
-from tests.acceptance.fleet import Process
 from tests.harness import PATIENCE_S, until
+from tests.harness.fleet import Process
 
 RANK = {"pending": 0, "processing": 1, "completed": 2, "failed": 2, "cancelled": 2, "expired": 2}
 FINAL = {state for state, rank in RANK.items() if rank == 2}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from scripts.stack import StackState, start_stack, stop_stack
-from tests.acceptance.fleet import Fleet
 from tests.harness import stack
+from tests.harness.fleet import Fleet
 
 __all__ = ["stack"]
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 from scripts.stack import kill_service, start_service
 from tests.acceptance.client import Client, texts_of, watching
 from tests.acceptance.evidence import announced, assert_stored_once
-from tests.acceptance.fleet import CHECKOUT, Fleet
+from tests.harness.fleet import CHECKOUT, Fleet
 
 SUPERVISED = [sys.executable, str(CHECKOUT / "scripts" / "start_master.py")]
 TASKS, ITEMS = 30, 100

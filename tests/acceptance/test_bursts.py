@@ -5,8 +5,8 @@ from uuid import uuid4
 from scripts.stack import StackState
 from tests.acceptance.client import Client, texts_of
 from tests.acceptance.evidence import assert_stored_once
-from tests.acceptance.fleet import Fleet
 from tests.harness import Log
+from tests.harness.fleet import Fleet
 from tests.harness.kafka import producer, written
 
 TASKS = 800

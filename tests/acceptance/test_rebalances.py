@@ -7,8 +7,8 @@ from uuid import uuid4
 from scripts.stack import StackState
 from tests.acceptance.client import Client, texts_of
 from tests.acceptance.evidence import announced, assert_stored_once
-from tests.acceptance.fleet import Fleet
 from tests.harness import Log
+from tests.harness.fleet import Fleet
 from tests.harness.kafka import producer, written
 
 TASKS, AT_ONCE, VISITS = 2000, 100, 4

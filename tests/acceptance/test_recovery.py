@@ -18,8 +18,8 @@ from models.units import SourcePlace
 from scripts.stack import StackState
 from streams.codec import encode
 from tests.acceptance.client import Client
-from tests.acceptance.fleet import Fleet, Process
 from tests.harness import Log, until
+from tests.harness.fleet import Fleet, Process
 from tests.harness.kafka import producer
 
 AT_ONCE = 2000

@@ -5,7 +5,7 @@ from typing import Any
 
 from scripts.stack import start_service, stop_service
 from tests.acceptance.client import Client, texts_of
-from tests.acceptance.fleet import Fleet
+from tests.harness.fleet import Fleet
 
 SERVERS = ("redis", "weaviate", "kafka")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from scripts.stack import StackState
 from tests.acceptance.client import Client
 from tests.acceptance.evidence import announced, assert_stored_once, stored_items
-from tests.acceptance.fleet import Fleet
+from tests.harness.fleet import Fleet
 
 ROLES = ("master", "embed", "store")
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"

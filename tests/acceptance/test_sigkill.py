@@ -9,8 +9,8 @@ import pytest
 from scripts.stack import StackState
 from tests.acceptance.client import Client, texts_of, watching
 from tests.acceptance.evidence import announced, assert_stored_once
-from tests.acceptance.fleet import Fleet
 from tests.harness import fresh_collection, hashing_vectors
+from tests.harness.fleet import Fleet
 
 TASKS, ITEMS = 24, 150
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 from scripts.stack import StackState
 from tests.acceptance.client import Client, texts_of, watching
 from tests.acceptance.evidence import announced, assert_stored_once
-from tests.acceptance.fleet import DRAIN_S, Fleet
+from tests.harness.fleet import DRAIN_S, Fleet
 
 TASKS, ITEMS = 20, 150
 ROLES = ("master", "embed", "store")

@@ -10,8 +10,8 @@ import pytest
 from scripts.stack import StackState
 from tests.acceptance.client import Answer, Client, texts_of
 from tests.acceptance.evidence import assert_stored_once
-from tests.acceptance.fleet import Fleet, Process
 from tests.harness import fresh_collection
+from tests.harness.fleet import Fleet, Process
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from scripts.stack import StackState
 from tests.acceptance.client import Client, texts_of
 from tests.acceptance.evidence import Changelog, announced, assert_stored_once
-from tests.acceptance.fleet import CHECKOUT, FAUST, Fleet
 from tests.harness import Log, until
+from tests.harness.fleet import CHECKOUT, FAUST, Fleet
 
 DYING = [sys.executable, str(Path(__file__).with_name("dying_worker.py")), *FAUST[1:]]
 EXIT_CODE = 86

@@ -1,12 +1,13 @@
 """Embed: one outcome an item, on to the store, back to the caller, or reported failed."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from agents.embed import Embed, Gate, mind_the_backlog
+from agents.embed import Embed, Gate, Suspects, mind_the_backlog
 from embedding.catalog import ModelEntry
 from embedding.encoder import EncodedText, EncodeFailure, Origin, Outcome
 from embedding.pool import ModelLoadFailed
@@ -58,10 +59,27 @@ def _outcome(text: str) -> Outcome:
     return EncodedText(vector, len(text), text.endswith("!"), origin)
 
 
+class FakeAttempts:
+    """Counts begins; `ended` are those that were taken back."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.ended: list[str] = []
+
+    async def begin(self, key: str) -> int:
+        self.counts[key] += 1
+        return self.counts[key]
+
+    def end(self, key: str) -> None:
+        self.ended.append(key)
+        del self.counts[key]
+
+
 class Bench:
     def __init__(self, *marked: str) -> None:
         self.producer = FakeProducer()
-        self.batcher = FakeBatcher()
+        self.batcher, self.alone = FakeBatcher(), FakeBatcher()
+        self.attempts = FakeAttempts()
         self.gate = Gate()
         self.books = deliveries()
         self.embed = Embed(
@@ -69,6 +87,7 @@ class Bench:
             deliveries=self.books,
             batcher=self.batcher,
             catalog=CATALOG,
+            suspects=Suspects(self.attempts, self.alone, most_deaths=2),
             marks=FakeCache(*marked),
             gate=self.gate,
             worker="w7",
@@ -289,3 +308,26 @@ async def test_the_backlog_works_the_gate() -> None:
         await asyncio.sleep(0)
     minding.cancel()
     assert seen == [True, True, False, False, True]
+
+
+@pytest.mark.parametrize("deaths, apart", [(0, False), (1, False), (2, True), (5, True)])
+async def test_a_unit_over_which_processes_died_is_encoded_apart(
+    bench: Bench, deaths: int, apart: bool
+) -> None:
+    each = work("a", "bb")
+    bench.attempts.counts[each.id] = deaths
+    await bench.take(each)
+    assert len(bench.alone.calls) == apart
+    assert len(bench.batcher.calls) == (not apart)
+    header, _ = decode_vectors(bench.producer.sent[0].value)
+    assert [item.text for item in header.unit.items] == ["a", "bb"]
+    assert bench.attempts.ended == [each.id]
+
+
+async def test_a_unit_that_fails_by_itself_leaves_no_count_behind(bench: Bench) -> None:
+    bench.batcher.error = RuntimeError("odd")
+    for _ in range(5):
+        with pytest.raises(RuntimeError):
+            await bench.take(work("a"))
+    assert bench.attempts.counts == {}
+    assert bench.alone.calls == []
