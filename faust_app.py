@@ -8,6 +8,7 @@ same consumer groups, so a deployment may change shape and loses nothing.
 import os
 import socket
 import sys
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
@@ -43,7 +44,9 @@ from stores.task_cache import TaskCache
 from stores.vector_cache import RedisVectorCache
 from stores.weaviate import WeaviateStore
 from streams.app import EX_CONFIG, StageApp, WebOptions, stage_app
+from streams.dead_commands import add_dead_commands, open_shelf
 from streams.dead_letters import DeadLetters
+from streams.dead_shelf import DeadShelf
 from streams.delivery import Delivery, Stage
 from streams.lag import LagMeter
 from streams.listening import choose_port, reachable_host
@@ -51,6 +54,7 @@ from streams.membership import Membership
 from streams.owned_rows import OwnedRows, own_rows
 from streams.producing import FaustProducer, PartitionOf, partitioner
 from streams.provision import provision
+from streams.queue_depth import QueueDepth
 from streams.readiness import Readiness
 from streams.replies import Asker, listen_for_ever
 from streams.serving import MetricsDoor, tell_where
@@ -144,7 +148,8 @@ def master_app(parts: Parts, web: WebOptions) -> tuple[StageApp, Readiness]:
     readiness.add("dead_letters", lambda: "more than allowed a minute" if dead.held else None)
     attach_intake_and_track(parts, app, tools, owned)
     task_log = attach_upkeep(parts, app, tools, owned)
-    attach_web(parts, app, owned, task_log=task_log, readiness=readiness)
+    queue = queue_depth(parts, app, owned)
+    attach_web(parts, app, owned, task_log=task_log, queue=queue, readiness=readiness)
     app.after_stop += [parts.store.close, parts.cache.close]
     return app, readiness
 
@@ -204,6 +209,17 @@ def attach_upkeep(parts: Parts, app: StageApp, tools: StageTools, owned: OwnedRo
     return task_log
 
 
+def queue_depth(parts: Parts, app: StageApp, owned: OwnedRows) -> QueueDepth:
+    """What new tasks are refused by."""
+    names, kafka = parts.names, parts.settings.kafka
+    lag = LagMeter(kafka.bootstrap_servers, app.reader)
+    unread = partial(lag.lag, names.group(Role.MASTER), [names.tasks], kafka.partitions)
+    queue = QueueDepth(owned.rows, unread, partitions=kafka.partitions, clock=CLOCK)
+    app.background("queue", queue.watch)
+    app.after_stop.append(lag.close)
+    return queue
+
+
 async def pipeline_is_idle(parts: Parts, lag: LagMeter) -> bool:
     """Tell whether no lane holds a record that its stage has not finished."""
     names, partitions = parts.names, parts.settings.kafka.unit_partitions
@@ -213,7 +229,13 @@ async def pipeline_is_idle(parts: Parts, lag: LagMeter) -> bool:
 
 
 def attach_web(
-    parts: Parts, app: StageApp, owned: OwnedRows, *, task_log: TaskLog, readiness: Readiness
+    parts: Parts,
+    app: StageApp,
+    owned: OwnedRows,
+    *,
+    task_log: TaskLog,
+    queue: QueueDepth,
+    readiness: Readiness,
 ) -> None:
     """The HTTP API on Faust's own web server, and what it listens to."""
     settings, names = parts.settings, parts.names
@@ -233,6 +255,8 @@ def attach_web(
         cache=parts.cache,
         vectors=parts.store,
         asker=asker,
+        queue=queue,
+        dead_letters=DeadShelf(app.reader, FaustProducer(app), names),
         workers=workers,
         readiness=readiness,
         catalog=parts.catalog,
@@ -453,3 +477,12 @@ app = built()
 async def config(self: AppCommand) -> None:
     """Show each setting in force and where it comes from; secrets are masked."""
     self.say(render_settings(load_settings()))
+
+
+def dead_shelf() -> AbstractAsyncContextManager[DeadShelf]:
+    """Open the dead letters for a command."""
+    settings = load_settings()
+    return open_shelf(options.kafka_options(settings), TopicNames(settings.kafka.topic_prefix))
+
+
+add_dead_commands(app, dead_shelf)

@@ -24,6 +24,7 @@ from models.unit_making import unit_of
 from models.units import ItemFailure, SourcePlace, UnitItem
 from streams import figures
 from streams.codec import encode
+from streams.dead_shelf import origin_of
 from streams.delivery import Deliveries
 from streams.producing import PartitionOf, acknowledged
 from streams.records import Record
@@ -126,11 +127,12 @@ class Intake:
 
     def _plan(self, record: Record) -> Plan:
         """Read and check a record; raise UnknownModel, InvalidRequest or NewerRecord."""
+        topic, partition, offset = origin_of(record)
         found = read_task(
             record.value or b"",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
+            topic=topic,
+            partition=partition,
+            offset=offset,
             limits=self._options.limits,
         )
         model = self._resolve(found.request.model_name)

@@ -77,6 +77,8 @@ def web_limits(settings: Settings) -> WebLimits:
         task=task_limits(settings),
         max_body_bytes=service.max_body_bytes,
         max_in_flight_bytes=service.max_in_flight_bytes,
+        max_queue_tasks=service.max_queue_tasks,
+        max_queue_age_s=service.max_queue_age_s,
         max_wait_s=service.max_wait_s,
         read_timeout_s=service.read_timeout_s,
         verdict_timeout_s=service.verdict_timeout_s,

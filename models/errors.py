@@ -9,6 +9,8 @@ VectorizeError
 ├── BodyTooLarge
 ├── NotAuthorized
 ├── TaskNotFound
+├── LetterNotFound
+├── LetterCut                 it is kept in part only, so it cannot be sent back
 ├── WrongState               the task is not in a state that allows this
 │   ├── TaskFinished
 │   ├── TaskUnfinished
@@ -128,6 +130,25 @@ class TaskNotFound(VectorizeError):
         """Name the task asked for."""
         super().__init__(f"no task {task_id}: it never existed or was purged after retention")
         self.task_id = task_id
+
+
+class LetterNotFound(VectorizeError):
+    """No such dead letter."""
+
+    def __init__(self, number: int | str) -> None:
+        """Name the number asked for."""
+        super().__init__(f"no dead letter {number}: it never existed, or its retention is over")
+
+
+class LetterCut(VectorizeError):
+    """The dead letter cannot be sent back."""
+
+    def __init__(self, number: int) -> None:
+        """Name its number."""
+        super().__init__(
+            f"dead letter {number} is kept in part only, or came from a topic of no stage: "
+            "produce the whole record again from where it came"
+        )
 
 
 class WrongState(VectorizeError):

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 import aiohttp
 from pydantic import JsonValue
 
+from models.clock import SYSTEM_CLOCK, Clock
+from models.errors import VectorStoreUnavailable
 from models.units import ItemFailure
 from models.vectors import Hit, Space, StoredItem, StoredVector, Vector
+from stores.circuit import Circuit
 from stores.tcp_knock import knock
 from stores.weaviate_options import Address, WeaviateOptions
 
@@ -32,8 +35,9 @@ class WeaviateStore:
     between look-up and write, the earlier submitted may stand: Weaviate has no conditional write.
     """
 
-    def __init__(self, options: WeaviateOptions) -> None:
+    def __init__(self, options: WeaviateOptions, clock: Clock = SYSTEM_CLOCK) -> None:
         self._options = options
+        self._circuit = Circuit(_away, clock)
         self._http, self._grpc = options.http, options.grpc
         self._parts: WeaviateParts | None = None
         self._loading = asyncio.Lock()
@@ -44,19 +48,23 @@ class WeaviateStore:
 
     async def write(self, items: Sequence[StoredItem]) -> list[ItemFailure | None]:
         """Store `items`; see VectorWriter."""
-        return await (await self._loaded()).writer.write(items)
+        writer = (await self._loaded()).writer
+        return await self._circuit.call(lambda: writer.write(items))
 
     async def delete_task(self, space: Space, task_id: str) -> int:
         """Remove what the task still holds; see VectorWriter."""
-        return await (await self._loaded()).writer.delete_task(space, task_id)
+        writer = (await self._loaded()).writer
+        return await self._circuit.call(lambda: writer.delete_task(space, task_id))
 
     async def results(
         self, space: Space, task_id: str, *, first: int, count: int, with_vectors: bool
     ) -> dict[int, StoredVector]:
         """Read the task's objects in the range of indexes; see VectorReader."""
         reader = (await self._loaded()).reader
-        return await reader.results(
-            space, task_id, first=first, count=count, with_vectors=with_vectors
+        return await self._circuit.call(
+            lambda: reader.results(
+                space, task_id, first=first, count=count, with_vectors=with_vectors
+            )
         )
 
     async def search(
@@ -64,7 +72,9 @@ class WeaviateStore:
     ) -> list[Hit]:
         """Find the nearest objects; see VectorReader."""
         reader = (await self._loaded()).reader
-        return await reader.search(space, vector, limit=limit, where=where)
+        return await self._circuit.call(
+            lambda: reader.search(space, vector, limit=limit, where=where)
+        )
 
     async def ping(self) -> bool:
         """Tell within a second whether Weaviate is ready and its gRPC door open."""
@@ -85,6 +95,12 @@ class WeaviateStore:
                 parts = await asyncio.to_thread(importlib.import_module, "stores.weaviate_parts")
                 self._parts = parts.assemble(self._options)
             return self._parts
+
+
+def _away() -> VectorStoreUnavailable:
+    return VectorStoreUnavailable(
+        "Weaviate is not reachable now (it did not answer a moment ago, and is asked again soon)"
+    )
 
 
 async def _is_ready(http: Address) -> bool:

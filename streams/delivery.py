@@ -8,6 +8,7 @@ is committed. Holes in what Faust delivers are looked into with a reader of our 
 
 import asyncio
 import itertools
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -259,7 +260,7 @@ class Delivery:
 
     async def _failed(self, record: Record, error: Exception, attempt: int) -> bool:
         """Wait for the next attempt, or hand the record to the last resort and return True."""
-        decision = decide_retry(error, attempt, self.stage.retry)
+        decision = decide_retry(error, attempt, self.stage.retry, chance=random.random())  # noqa: S311  # jitter
         figures.FAILED_ATTEMPTS.labels(self.stage.name, type(error).__name__).inc()
         log.warning(
             "record_failed",

@@ -50,6 +50,13 @@ STORE_SECONDS = Histogram(
     "Seconds one write to the vector store took.",
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )
+QUEUED_TASKS = Gauge("vectorize_queued_tasks", "Tasks that wait or are worked on, about.")
+OLDEST_TASK_SECONDS = Gauge(
+    "vectorize_oldest_task_seconds", "How long the oldest pending task waits."
+)
+REDRIVEN = Counter(
+    "vectorize_dead_letters_redriven", "Dead letters sent back to their source.", ["reason"]
+)
 ROWS = Gauge("vectorize_rows", "Task rows this master owns.")
 VECTORS_BACKLOG = Gauge("vectorize_vectors_backlog", "Vector records not stored yet.")
 

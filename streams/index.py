@@ -108,6 +108,17 @@ class RowIndex:
         for state in (TaskState.PENDING, TaskState.PROCESSING):
             yield from reversed(self._by_state[state])
 
+    @property
+    def unfinished_total(self) -> int:
+        """How many tasks have not reached a final state."""
+        return sum(len(self._by_state[state]) for state in _OPEN)
+
+    @property
+    def oldest_pending_ms(self) -> int | None:
+        """When the task was submitted that waits longest to be begun; None: none waits."""
+        pending = self._by_state[TaskState.PENDING]
+        return int(pending[0].submitted_ms) if pending else None
+
     def to_sweep(self, now_ms: int) -> list[Entry]:
         """List the tasks whose stored vectors are due to be removed."""
         due = (self._by_id[task_id] for task_id in self._sweeps)

@@ -26,6 +26,8 @@ class RetryPolicy:
     first_wait_s: float = 0.2
     longest_wait_s: float = 5.0
     newer_record_wait_s: float = 30.0
+    jitter: float = 0.25
+    """Share of a wait that chance may add, so that those who failed together come apart."""
     attempts: int = 3
     """Tries for an error that is not an outage, before the record counts as poison."""
 
@@ -38,13 +40,18 @@ class Decision:
     wait_s: float = 0.0
 
 
-def decide_retry(error: Exception, attempt: int, policy: RetryPolicy) -> Decision:
+def decide_retry(
+    error: Exception, attempt: int, policy: RetryPolicy, *, chance: float = 0.0
+) -> Decision:
     """Decide about a record that failed for the `attempt`-th time (from 1).
+
+    `chance` in 0..1 picks the jitter.
 
     An outage is waited out for as long as it takes: it says nothing about the record.
     """
     doublings = min(attempt - 1, MOST_DOUBLINGS)
     wait_s = min(policy.longest_wait_s, policy.first_wait_s * 2**doublings)
+    wait_s *= 1 + policy.jitter * chance
     if isinstance(error, BadRecord):
         return Decision(Action.POISON)
     if isinstance(error, NewerRecord):

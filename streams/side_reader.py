@@ -63,6 +63,12 @@ class SideReader:
         offsets = await consumer.end_offsets([TopicPartition(*place) for place in places])
         return {Place(*partition): int(offset) for partition, offset in offsets.items()}
 
+    async def beginning_offset(self, place: Place) -> int:
+        """Return the offset of the first record that retention has left in a partition."""
+        consumer = await self._connected()
+        offsets = await consumer.beginning_offsets([TopicPartition(*place)])
+        return int(offsets[TopicPartition(*place)])
+
     async def high_watermarks(self, places: Iterable[Place]) -> dict[Place, int]:
         """Return the offset after the last record of each partition, open transactions included.
 

@@ -11,6 +11,7 @@ from models.clock import SYSTEM_CLOCK, Clock
 from web.access import access
 from web.admission import admission
 from web.auth import api_key_guard
+from web.dead_letters import dead_letter_routes
 from web.ending import Canceller, Retrier
 from web.errors import problems
 from web.figures import figure_routes
@@ -24,7 +25,9 @@ from web.owner import owner_routes
 from web.ports import (
     Asker,
     Board,
+    DeadLetterShelf,
     Owners,
+    Queue,
     Readiness,
     RowCache,
     TaskLog,
@@ -34,6 +37,7 @@ from web.ports import (
 from web.reading import TaskReader
 from web.results import ResultReader, result_routes
 from web.search import Searcher, search_routes
+from web.shedding import Shedder
 from web.submitting import Submitter
 from web.tables import table_routes
 from web.task_manager import TaskManager
@@ -50,6 +54,8 @@ class WebParts:
     cache: RowCache
     vectors: VectorReader
     asker: Asker
+    queue: Queue
+    dead_letters: DeadLetterShelf
     workers: Workers
     readiness: Readiness
     catalog: Catalog
@@ -102,7 +108,14 @@ def task_manager(parts: WebParts, hop: OwnerHop) -> TaskManager:
     limits, clock = parts.limits, parts.clock
     reader = TaskReader(parts.board, parts.owners, parts.cache, hop=hop, clock=clock)
     return TaskManager(
-        submitter=Submitter(parts.log, reader, parts.catalog, limits=limits, clock=clock),
+        submitter=Submitter(
+            parts.log,
+            reader,
+            parts.catalog,
+            shedder=Shedder(parts.queue, limits.max_queue_tasks, limits.max_queue_age_s),
+            limits=limits,
+            clock=clock,
+        ),
         reader=reader,
         lister=TaskLister(parts.board, parts.owners, hop=hop, limits=limits),
         canceller=Canceller(parts.log, reader, limits.verdict_timeout_s),
@@ -128,6 +141,7 @@ def routes(parts: WebParts, tasks: TaskManager) -> list[web.RouteDef]:
         *result_routes(results, limits),
         *search_routes(searcher, limits),
         *table_routes(tasks.reader),
+        *dead_letter_routes(parts.dead_letters, limits),
         *figure_routes(tasks),
         *health_routes(probe),
         *liveness_routes(parts.readiness),

@@ -14,6 +14,7 @@ from models.rows import TaskRow
 from models.states import TaskState
 from models.tasks import TaskRequest
 from models.units import ItemFailure
+from web.dead_letters import DeadLetterPage, DeadLetterView, Redriven
 from web.health import Health
 from web.limits import DEFAULT_PAGE_SIZE, DEFAULT_RESULT_ITEMS, WebLimits
 from web.search import SearchAnswer
@@ -206,8 +207,21 @@ def _result_params(limits: WebLimits) -> tuple[Param, ...]:
     )
 
 
+def _dead_params(limits: WebLimits) -> tuple[Param, ...]:
+    return (
+        _whole(
+            "limit",
+            "Letters of a page (limit task.max_page_size).",
+            least=1,
+            default=min(DEFAULT_PAGE_SIZE, limits.max_page_size),
+            most=limits.max_page_size,
+        ),
+        Param("before", {"type": "integer", "minimum": 0}, "`next_before` of the page before."),
+        Param("reason", {"type": "string"}, "Only letters with this reason."),
+    )
+
+
 def _other_operations(limits: WebLimits) -> list[Operation]:
-    del limits
     return [
         Operation(
             "POST", "/search", "Find the stored texts nearest to a text or a vector",
@@ -216,6 +230,20 @@ def _other_operations(limits: WebLimits) -> list[Operation]:
         Operation(
             "GET", "/tables/{table}/{key}", "Read a table: `tasks` (a row) or `errors` (a list)",
             {200: TaskRow | list[ItemFailure]}, tag="tables", refusals=(404, 503),
+        ),
+        Operation(
+            "GET", "/dead-letters", "List records that never became a task, newest first",
+            {200: DeadLetterPage}, tag="dead letters", params=_dead_params(limits),
+            refusals=(422, 503),
+        ),
+        Operation(
+            "GET", "/dead-letters/{number}", "Show a dead letter with its bytes",
+            {200: DeadLetterView}, tag="dead letters", refusals=(404, 503),
+        ),
+        Operation(
+            "POST", "/dead-letters/{number}/redrive",
+            "Send a dead letter back to the topic it came from", {202: Redriven},
+            tag="dead letters", refusals=(404, 409, 503),
         ),
         Operation(
             "GET", "/metrics", "Count the tasks of all owners", {200: TaskMetrics},

@@ -14,6 +14,8 @@ from models.errors import (
     HandedBack,
     IdempotencyConflict,
     InvalidRequest,
+    LetterCut,
+    LetterNotFound,
     LimitExceeded,
     MalformedJson,
     NewerRecord,
@@ -32,7 +34,7 @@ from models.errors import (
     WrongState,
 )
 from web.answers import PROBLEM, raw_answer
-from web.refusals import Overloaded, SourceGone, UnknownPath, UnknownTable
+from web.refusals import Overloaded, QueueFull, SourceGone, UnknownPath, UnknownTable
 
 log = structlog.get_logger("web.errors")
 
@@ -68,6 +70,8 @@ RULES: dict[type[VectorizeError], Rule] = {
     BodyTooLarge: Rule(413, "body-too-large", "The body is too large"),
     NotAuthorized: Rule(401, "not-authorized", "The API key is missing or wrong"),
     TaskNotFound: Rule(404, "task-not-found", "No such task"),
+    LetterNotFound: Rule(404, "dead-letter-not-found", "No such dead letter"),
+    LetterCut: Rule(409, "dead-letter-cut", "The dead letter cannot be sent back"),
     UnknownTable: Rule(404, "unknown-table", "No such table"),
     UnknownPath: Rule(404, "not-found", "Nothing is served here"),
     WrongState: Rule(409, "wrong-state", "The task's state does not allow this"),
@@ -76,6 +80,7 @@ RULES: dict[type[VectorizeError], Rule] = {
     NothingToRetry: Rule(409, "nothing-to-retry", "Every item of the task is stored"),
     SourceGone: Rule(410, "source-gone", "The task's texts are not kept any more"),
     Overloaded: Rule(429, "overloaded", "Too much at once", retryable=True),
+    QueueFull: Rule(503, "queue-full", "Too many tasks wait", retryable=True),
     Unavailable: Rule(503, "unavailable", "Not available now", retryable=True),
     BrokerUnavailable: Rule(503, "broker-unavailable", "Kafka did not answer", retryable=True),
     OwnerUnavailable: Rule(503, "owner-unavailable", "The owner did not answer", retryable=True),

@@ -17,6 +17,8 @@ class WebLimits:
     task: TaskLimits = field(default_factory=TaskLimits)
     max_body_bytes: int = 8_388_608  # service.max_body_bytes
     max_in_flight_bytes: int = 268_435_456  # service.max_in_flight_bytes
+    max_queue_tasks: int = 100_000  # service.max_queue_tasks
+    max_queue_age_s: float = 0.0  # service.max_queue_age_s; 0: however old
     max_wait_s: float = 60.0  # service.max_wait_s
     read_timeout_s: float = 1.5  # service.read_timeout_s
     verdict_timeout_s: float = 5.0  # service.verdict_timeout_s

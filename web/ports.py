@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from models.dead_letters import DeadLetter, DeadPage
 from models.encoding import EncodeOptions
 from models.metrics import Tally
 from models.paging import Page, PageQuery
@@ -29,6 +30,41 @@ class TaskLog(Protocol):
 
     async def source(self, place: SourcePlace) -> TaskRequest | None:
         """Read a task's own record again; None where retention took it."""
+
+
+class Queue(Protocol):
+    """What waits in the service."""
+
+    def tasks(self) -> int:
+        """About how many tasks are not final."""
+
+    def oldest_s(self) -> float:
+        """How long the task has waited that waits longest."""
+
+
+class Place(Protocol):
+    """Where a record lies."""
+
+    @property
+    def partition(self) -> int:
+        """Its partition."""
+
+    @property
+    def offset(self) -> int:
+        """Its offset."""
+
+
+class DeadLetterShelf(Protocol):
+    """The dead letters; every call may raise BrokerUnavailable."""
+
+    async def page(self, *, limit: int, before: int | None, reason: str | None) -> DeadPage:
+        """List letters, the newest first, those before number `before`, of one `reason`."""
+
+    async def letter(self, number: int) -> DeadLetter:
+        """Read one; raise LetterNotFound."""
+
+    async def redrive(self, number: int) -> Place:
+        """Send one back to its source; raise LetterNotFound or LetterCut."""
 
 
 class Board(Protocol):

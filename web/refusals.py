@@ -38,5 +38,18 @@ class Overloaded(VectorizeError):
         self.setting = setting
 
 
+class QueueFull(VectorizeError):
+    """Too many tasks wait; nothing is lost, try again later."""
+
+    retry_after_s = 5
+
+    def __init__(self, *, what: str, limit: int, given: int, setting: str) -> None:
+        """Name the `limit` on `what`, the value `given`, and the `setting`."""
+        super().__init__(f"{what}: {given}, the limit is {limit} (setting {setting})")
+        self.limit = limit
+        self.given = given
+        self.setting = setting
+
+
 class UnknownPath(VectorizeError):
     """Nothing is served under this path."""

@@ -23,6 +23,7 @@ from models.units import SourcePlace
 from web.limits import WebLimits
 from web.ports import TaskLog
 from web.reading import TaskReader
+from web.shedding import Shedder
 from web.validating import shown, task_request
 from web.views import Receipt, TaskView, receipt_of, task_view
 
@@ -67,9 +68,17 @@ class Submitter:
     """Puts tasks on the log."""
 
     def __init__(
-        self, log: TaskLog, reader: TaskReader, catalog: Catalog, *, limits: WebLimits, clock: Clock
+        self,
+        log: TaskLog,
+        reader: TaskReader,
+        catalog: Catalog,
+        *,
+        shedder: Shedder,
+        limits: WebLimits,
+        clock: Clock,
     ) -> None:
         """Allow the models of `catalog`."""
+        self._shedder = shedder
         self._log = log
         self._reader = reader
         self._catalog = catalog
@@ -106,9 +115,10 @@ class Submitter:
     async def submit(self, order: Order, wait_s: float = 0.0) -> Submitted:
         """Produce an order; with a key, wait for its verdict; then up to `wait_s` for its end.
 
-        Raises BrokerUnavailable, IdempotencyConflict, and for an order with a key
+        Raises QueueFull, BrokerUnavailable, IdempotencyConflict, and for an order with a key
         OwnerUnavailable where no verdict came in time.
         """
+        self._shedder.check()
         place = await self._log.submit(order.request)
         judged = await self._judged(order, place) if order.keyed else Submitted(order)
         if wait_s <= 0 or (judged.row is not None and judged.row.is_final):

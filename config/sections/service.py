@@ -60,6 +60,18 @@ class ServiceSettings(BaseModel):
         description="Bytes that the bodies of all requests under way may take together; "
         "above it the answer is 429.",
     )
+    max_queue_tasks: int = Field(
+        100_000,
+        ge=1,
+        le=100_000_000,
+        description="Tasks that wait or are worked on, at about which new ones are answered 503.",
+    )
+    max_queue_age_s: float = Field(
+        0.0,
+        ge=0,
+        le=31_536_000,
+        description="Age of the oldest pending task at which new ones are answered 503; 0: any.",
+    )
     data_dir: str = Field(
         ".run/data",
         min_length=1,

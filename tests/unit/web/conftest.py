@@ -14,8 +14,16 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry, generate_latest
 
 from embedding.catalog import Catalog, ModelEntry
+from models.dead_letters import DeadLetter, DeadPage
 from models.encoding import EncodeOptions
-from models.errors import BrokerUnavailable, NoEmbedWorker, OwnerUnavailable, VectorStoreUnavailable
+from models.errors import (
+    BrokerUnavailable,
+    LetterCut,
+    LetterNotFound,
+    NoEmbedWorker,
+    OwnerUnavailable,
+    VectorStoreUnavailable,
+)
 from models.metrics import Tally
 from models.paging import Page, PageQuery, cursor_of
 from models.rows import TaskRow
@@ -245,6 +253,48 @@ class FakeWorkers:
         return self.kafka
 
 
+class FakeQueue:
+    """So many tasks wait, the oldest for so long."""
+
+    waiting = 0
+    age_s = 0.0
+
+    def tasks(self) -> int:
+        return self.waiting
+
+    def oldest_s(self) -> float:
+        return self.age_s
+
+
+class FakeShelf:
+    """Dead letters in memory; `sent` are those that were sent back."""
+
+    def __init__(self) -> None:
+        self.letters: dict[int, DeadLetter] = {}
+        self.sent: list[int] = []
+
+    async def page(self, *, limit: int, before: int | None, reason: str | None) -> DeadPage:
+        numbers = [
+            number
+            for number, letter in sorted(self.letters.items(), reverse=True)
+            if (before is None or number < before) and reason in (None, letter.reason)
+        ]
+        rest = numbers[limit:]
+        letters = [self.letters[number] for number in numbers[:limit]]
+        return DeadPage(letters, rest[0] + 1 if rest else None)
+
+    async def letter(self, number: int) -> DeadLetter:
+        if number not in self.letters:
+            raise LetterNotFound(number)
+        return self.letters[number]
+
+    async def redrive(self, number: int) -> SourcePlace:
+        if (await self.letter(number)).cut_from_bytes is not None:
+            raise LetterCut(number)
+        self.sent.append(number)
+        return SourcePlace(partition=3, offset=17)
+
+
 @dataclass
 class Answer:
     """An answer, read whole."""
@@ -268,6 +318,8 @@ class Site:
         self.cache = FakeCache()
         self.vectors = FakeVectors()
         self.workers = FakeWorkers()
+        self.shelf = FakeShelf()
+        self.queue = FakeQueue()
         self.registry = CollectorRegistry()
         self.parts = WebParts(
             log=self.log,
@@ -276,6 +328,8 @@ class Site:
             cache=self.cache,
             vectors=self.vectors,
             asker=self.workers,
+            dead_letters=self.shelf,
+            queue=self.queue,
             workers=self.workers,
             readiness=self.workers,
             catalog=CATALOG,
