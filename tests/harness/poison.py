@@ -12,6 +12,8 @@ from models.vectors import Vector
 EXIT_CODE = 87
 #: What a text must hold to be poison.
 EXITS, HANGS, EATS = "poison that exits", "poison that hangs", "poison that eats memory"
+#: This one only raises: its batch is halved down to it.
+RAISES = "poison that raises"
 _CHUNK_BYTES = 64 * 1024 * 1024
 
 
@@ -28,7 +30,7 @@ class PoisonedEncoder:
     def tokenize(self, texts: Sequence[str], *, prompt: str, truncate: Truncate) -> list[Tokenized]:
         read = self._encoder.tokenize(texts, prompt=prompt, truncate=truncate)
         for text, one in zip(texts, read, strict=True):
-            for kind in (EXITS, HANGS, EATS):
+            for kind in (EXITS, HANGS, EATS, RAISES):
                 if kind in text:
                     self._poison[one.ids.tobytes()] = kind
         return read
@@ -43,6 +45,8 @@ class PoisonedEncoder:
 def _act(kind: str) -> None:
     if kind == EXITS:
         os._exit(EXIT_CODE)
+    if kind == RAISES:
+        raise RuntimeError("poison")
     if kind == HANGS:
         time.sleep(3600)
     held = []

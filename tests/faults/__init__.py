@@ -1,0 +1,1 @@
+"""The rig that breaks the real system, and the checker that judges what it then says."""

@@ -1,0 +1,38 @@
+"""What is to go wrong within a process: written by the rig, read by its composition root."""
+
+from pydantic import BaseModel, ConfigDict
+
+#: The environment variable that carries it, as JSON.
+VARIABLE = "FAULTS"
+
+
+class Armed(BaseModel):
+    """A point at which the process kills itself, the `nth` time it comes by."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    point: str
+    after: bool
+    nth: int = 1
+    role: str | None = None
+    """Only in a process of this role; None: in any."""
+    once: str
+    """A file: whoever ends here makes it, and where it stands nobody ends any more."""
+
+
+class Faults(BaseModel):
+    """What goes wrong in a process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bug: str | None = None
+    """A seeded bug: the process is broken on purpose."""
+    seed: int = 0
+    sends_fail: float = 0.0
+    """Share of records whose sending fails, and of those whose acknowledgement is lost."""
+    writes_fail: float = 0.0
+    """Share of writes to Weaviate that fail, and of those whose answer is lost."""
+    poison: bool = False
+    """Whether the model falls for poison."""
+    armed: tuple[Armed, ...] = ()
+    """Fault points at which this process ends."""

@@ -1,0 +1,125 @@
+"""What one run of a requirement came to: a line of the ledger, and of the published table."""
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from statistics import median
+
+from pydantic import BaseModel, ConfigDict
+
+from tests.faults.checker import Verdict
+from tests.faults.view import Fault
+from tests.harness.service import CHECKOUT
+
+#: Faults of the table's columns; what is in none of them is told by its own name.
+DUPLICATED = (Fault.DUPLICATE_TASK, Fault.DUPLICATE_RESULT)
+WRONG = (
+    Fault.WRONG_VECTOR,
+    Fault.WRONG_TEXT,
+    Fault.MISSING_RESULT,
+    Fault.ORPHAN,
+    Fault.INNOCENT_FAILED,
+)
+BACKWARD = (Fault.BACKWARD, Fault.ILLEGAL, Fault.FORGOTTEN, Fault.CANCEL_IGNORED)
+
+
+class Outcome(BaseModel):
+    """One run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requirement: str
+    title: str
+    at: str
+    commit: str
+    machine: str
+    seed: int
+    trials: int
+    tasks: int
+    objects: int
+    unknown: int
+    recovered: int
+    lost: int
+    duplicated: int
+    wrong: int
+    backward: int
+    other: dict[str, int]
+    least_cosine: float | None
+    recovery_s: tuple[float, ...] = ()
+    facts: dict[str, float] = {}
+    examples: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not (
+            self.lost or self.duplicated or self.wrong or self.backward or any(self.other.values())
+        )
+
+    def line(self) -> str:
+        """One line for a person."""
+        recovery = ""
+        if self.recovery_s:
+            longest = max(self.recovery_s)
+            recovery = f", recovery p50 {median(self.recovery_s):.1f} s, max {longest:.1f} s"
+        facts = "".join(f", {name} {value:g}" for name, value in self.facts.items())
+        told = "".join(f"\n    {example}" for example in self.examples)
+        return (
+            f"{self.requirement}: {self.trials} trials, {self.tasks} tasks: lost {self.lost}, "
+            f"duplicated {self.duplicated}, wrong {self.wrong}, backward {self.backward}"
+            f"{''.join(f', {name} {number}' for name, number in self.other.items())}"
+            f"{recovery}{facts}{told}"
+        )
+
+
+def outcome_of(
+    requirement: str,
+    title: str,
+    *,
+    seed: int,
+    trials: int,
+    verdict: Verdict,
+    recovered_s: Sequence[float] = (),
+    facts: dict[str, float] | None = None,
+) -> Outcome:
+    """Sum a verdict up."""
+    kinds = [finding.kind for finding in verdict.findings]
+    named = {Fault.LOST, *DUPLICATED, *WRONG, *BACKWARD}
+    rest = [kind for kind in kinds if kind not in named]
+    return Outcome(
+        requirement=requirement,
+        title=title,
+        at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        commit=commit(),
+        machine=platform.processor() or platform.machine(),
+        seed=seed,
+        trials=trials,
+        tasks=verdict.acked,
+        objects=verdict.objects,
+        unknown=verdict.unknown,
+        recovered=verdict.recovered,
+        lost=kinds.count(Fault.LOST),
+        duplicated=sum(kind in DUPLICATED for kind in kinds),
+        wrong=sum(kind in WRONG for kind in kinds),
+        backward=sum(kind in BACKWARD for kind in kinds),
+        other={kind.value: rest.count(kind) for kind in sorted(set(rest))},
+        least_cosine=verdict.least_cosine,
+        recovery_s=tuple(round(each, 2) for each in recovered_s),
+        facts=facts or {},
+        examples=tuple(
+            f"{each.kind.value}: {each.task} {each.detail}" for each in verdict.findings[:5]
+        ),
+    )
+
+
+def commit() -> str:
+    """The commit that runs here, with a + where files differ from it."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", *words], cwd=CHECKOUT, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain") else "")

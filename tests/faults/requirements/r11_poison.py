@@ -1,0 +1,83 @@
+"""R11: a text that ends, hangs or eats up its process costs few deaths, and only its own item."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.faults.keeping import keeping
+from tests.faults.orders import Faults
+from tests.faults.outcome import Outcome, outcome_of
+from tests.faults.rig import Rig, Shape, rig, texts_of
+from tests.harness.poison import EXITS, HANGS
+
+NAME = "R11"
+TITLE = "texts that end or hang their process, among good ones"
+ROLES = ("master", "embed", "embed", "store")
+#: The most deaths of workers that one poison may cost.
+MOST_DEATHS = 3
+#: How long one poison may take to be found.
+LIMIT_S = 240.0
+SETTINGS = {
+    "VECTORIZE_MASTER_ENCODER_CALL_TIMEOUT_S": "3",
+    "VECTORIZE_MASTER_ENCODER_ALONE_TIMEOUT_S": "3",
+}
+
+
+async def run(
+    folder: Path,
+    *,
+    poisons: int,
+    texts: int,
+    seed: int,
+    say: Callable[[str], None],
+    bug: str | None = None,
+) -> Outcome:
+    """Send poison in batches of `texts`, one after the other, while good tasks are worked on."""
+    shape = Shape(
+        tasks=poisons,
+        texts=texts,
+        roles=ROLES,
+        submitters=4,
+        settings=SETTINGS,
+        faults=Faults(bug=bug, seed=seed, poison=True),
+    )
+    async with rig(shape, folder, seed=seed, say=say) as trial, keeping(trial) as deaths:
+        enough = asyncio.Event()
+        working = asyncio.create_task(trial.load(enough))
+        costs = [await _one(trial, number, deaths) for number in range(poisons)]
+        enough.set()
+        async with asyncio.timeout(LIMIT_S):
+            await working
+        verdict = await trial.judge()
+    facts = {
+        "worker deaths": float(sum(costs)),
+        "most deaths for one": float(max(costs)),
+        "too many deaths": float(sum(cost > MOST_DEATHS for cost in costs)),
+    }
+    return outcome_of(NAME, TITLE, seed=seed, trials=poisons, verdict=verdict, facts=facts)
+
+
+async def _one(trial: Rig, number: int, deaths: "dict[str, int]") -> int:
+    """Send one poison among good texts; give the deaths until its task was final."""
+    before = sum(deaths.values())
+    kind = (EXITS, HANGS)[number % 2]
+    texts = _with(texts_of(2_000_000 + number, trial.shape.texts), kind, trial.dice.random())
+    key = f"{trial.fleet.prefix}-poison-{number}"
+    began_s = asyncio.get_running_loop().time()
+    task_id = await trial.clients.submit("poisoner", key, texts)
+    assert task_id is not None
+    state = "not final"
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            state = await trial.clients.until_final("poisoner", task_id, look_s=0.2)
+    except TimeoutError:
+        pass  # the judge finds it lost
+    cost = sum(deaths.values()) - before
+    took_s = asyncio.get_running_loop().time() - began_s
+    trial.say(f"  {kind}: {state} after {took_s:.1f} s and {cost} deaths")
+    return cost
+
+
+def _with(texts: Sequence[str], kind: str, chance: float) -> list[str]:
+    at = int(chance * len(texts))
+    return [f"{text} {kind}" if number == at else text for number, text in enumerate(texts)]

@@ -1,0 +1,25 @@
+"""Ten broken variants of the service: each must be caught, or all other zeros say nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.bugs import BUGS
+from tests.faults.outcome import Outcome
+from tests.faults.requirements import mixed, r11_poison
+
+NAME = "bugs"
+TITLE = "variants that are broken on purpose"
+#: These show in other trials than the mixed one.
+BY_POISON = frozenset({"attempts-after-work"})
+
+
+async def run_one(
+    bug: str, folder: Path, *, seed: int, say: Callable[[str], None]
+) -> tuple[bool, Outcome]:
+    """Run one variant; tells whether it was caught."""
+    say(f"  {bug}: {BUGS[bug].what}")
+    if bug in BY_POISON:
+        outcome = await r11_poison.run(folder, poisons=1, texts=8, seed=seed, say=say, bug=bug)
+        return bool(outcome.facts["too many deaths"]) or not outcome.clean, outcome
+    outcome = await mixed.run(folder, tasks=150, texts=8, faults=8, seed=seed, say=say, bug=bug)
+    return not outcome.clean, outcome

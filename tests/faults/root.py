@@ -1,0 +1,90 @@
+"""`faust` with faults: the service's own composition root, and what is broken about it.
+
+Called like `faust -A faust_app worker`, as `python -m tests.faults.root …`. What is to go wrong
+stands in FAULTS, as JSON: see `Faults`. Nothing of this is shipped.
+"""
+
+import asyncio
+import os
+import random
+import sys
+from typing import Any
+
+from faust.cli.faust import cli
+
+from embedding import isolation, loading
+from embedding.catalog import ModelEntry
+from embedding.encoder import Encoder
+from embedding.loading import LoadOptions
+from models.errors import BrokerUnavailable, VectorStoreUnavailable
+from stores.weaviate import WeaviateStore
+from streams.producing import FaustProducer, Sent
+from tests.faults import points
+from tests.faults.bugs import BUGS
+from tests.faults.orders import VARIABLE, Faults
+from tests.harness.poison import PoisonedEncoder
+
+
+def apply(faults: Faults) -> None:
+    """Break this process accordingly."""
+    dice = random.Random(f"{faults.seed} {os.getpid()}")
+    if faults.sends_fail:
+        _let_sends_fail(faults.sends_fail, dice)
+    if faults.writes_fail:
+        _let_writes_fail(faults.writes_fail, dice)
+    if faults.poison:
+        _poison_models()
+    points.arm(faults.armed)
+    if faults.bug is not None:
+        BUGS[faults.bug].plant()
+
+
+def _let_sends_fail(share: float, dice: random.Random) -> None:
+    begin = FaustProducer.begin
+
+    async def flaky(self: FaustProducer, *place: Any, **more: Any) -> Sent:
+        if dice.random() < share:
+            raise BrokerUnavailable("a fault of the rig: this record was not sent")
+        sent = await begin(self, *place, **more)
+        if dice.random() >= share:
+            return sent
+        lost = asyncio.ensure_future(_lost(sent))
+        lost.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return lost
+
+    FaustProducer.begin = flaky  # type: ignore[method-assign]
+
+
+async def _lost(sent: Sent) -> Any:
+    """A record that the broker has, though its acknowledgement never came."""
+    await sent
+    raise BrokerUnavailable("a fault of the rig: this acknowledgement was lost")
+
+
+def _let_writes_fail(share: float, dice: random.Random) -> None:
+    write = WeaviateStore.write
+
+    async def flaky(self: WeaviateStore, items: Any) -> Any:
+        if dice.random() < share:
+            raise VectorStoreUnavailable("a fault of the rig: Weaviate is away")
+        found = await write(self, items)
+        if dice.random() < share:
+            raise VectorStoreUnavailable("a fault of the rig: Weaviate's answer was lost")
+        return found
+
+    WeaviateStore.write = flaky  # type: ignore[method-assign]
+
+
+def _poison_models() -> None:
+    load = loading._load
+
+    def poisoned(entry: ModelEntry, choice: Any, options: LoadOptions) -> list[Encoder]:
+        return [PoisonedEncoder(each) for each in load(entry, choice, options)]
+
+    loading._load = poisoned
+    isolation.COMMAND = (sys.executable, "-m", "tests.harness.poisoned_child")
+
+
+if __name__ == "__main__":
+    apply(Faults.model_validate_json(os.environ.get(VARIABLE, "{}")))
+    cli()

@@ -1,0 +1,102 @@
+"""What the system says after a drain, read beside it: Kafka, the HTTP lists, Weaviate."""
+
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+import weaviate
+from weaviate.config import AdditionalConfig, Timeout
+
+from scripts.stack import StackState
+from stores.weaviate_schema import class_name
+from tests.faults.clients import Clients
+from tests.faults.view import StoredObject, SystemView, TaskRecord, TaskView
+from tests.harness import Log
+
+PAGE = 1000
+#: `topic[partition]@offset`, as dead letters name their source.
+_SOURCE = re.compile(rb"(?P<topic>.+)\[(?P<partition>\d+)\]@(?P<offset>\d+)")
+
+
+async def look(stack: StackState, prefix: str, clients: Clients) -> SystemView:
+    """Read everything there is."""
+    log = Log(stack, prefix)
+    return SystemView(
+        tasks={task_id: view async for task_id, view in _tasks(clients)},
+        announced=[_announced(record) for record in await log.records("results")],
+        objects=list(stored_objects(stack, clients.collection)),
+        task_records=[_task_record(record) for record in await log.records("tasks")],
+        dead=list(_sources(log.topic("tasks"), await log.records("dead"))),
+        commits=[],
+    )
+
+
+async def _tasks(clients: Clients) -> AsyncIterator[tuple[str, TaskView]]:
+    """Every task that the masters list."""
+    cursor = ""
+    while cursor is not None:
+        path = f"/tasks?page_size={PAGE}{cursor and f'&cursor={cursor}'}"
+        status, page = await clients._ask("GET", clients.masters[0].url + path)
+        assert status == 200, (status, page)
+        for task in page["tasks"]:
+            yield (
+                str(task["task_id"]),
+                TaskView(
+                    state=task["status"],
+                    total=task["total_items"],
+                    stored=task["completed_items"],
+                    failed=task["failed_items"],
+                ),
+            )
+        cursor = page["next_cursor"]
+
+
+def _announced(record: Any) -> tuple[str, str]:
+    note = orjson.loads(record.value)
+    return str(note["task_id"]), str(note["status"])
+
+
+def _task_record(record: Any) -> TaskRecord:
+    task_id = orjson.loads(record.value).get("task_id")
+    return TaskRecord(record.partition, record.offset, task_id)
+
+
+def _sources(topic: str, dead: Iterable[Any]) -> Iterator[tuple[int, int]]:
+    """The places on the topic of tasks that lie in the dead letters."""
+    for record in dead:
+        found = _SOURCE.fullmatch(dict(record.headers)["source"])
+        if found is not None and found["topic"].decode() == topic:
+            yield int(found["partition"]), int(found["offset"])
+
+
+def stored_objects(stack: StackState, collection: str) -> Iterator[StoredObject]:
+    """Every object of a collection with its vector."""
+    host, port = stack.settings["database.weaviate_url"].removeprefix("http://").split(":")
+    grpc_host, grpc_port = stack.settings["database.weaviate_grpc_url"].split(":")
+    client = weaviate.connect_to_custom(
+        http_host=host,
+        http_port=int(port),
+        http_secure=False,
+        grpc_host=grpc_host,
+        grpc_port=int(grpc_port),
+        grpc_secure=False,
+        additional_config=AdditionalConfig(timeout=Timeout(init=30, query=60)),
+    )
+    with client:
+        objects = client.collections.use(class_name(collection)).with_tenant("default")
+        for each in objects.iterator(include_vector=True, cache_size=PAGE):
+            yield _object(each)
+
+
+def _object(found: Any) -> StoredObject:
+    [vector] = found.vector.values()
+    properties = found.properties
+    return StoredObject(
+        task=str(properties["task"]),
+        index=int(properties["item_index"]),
+        object_id=str(found.uuid),
+        vector=np.asarray(vector, dtype=np.float32),
+        text=str(properties["text"]),
+    )
