@@ -1,6 +1,6 @@
 # The commands of this project; `make` alone lists them. Extra arguments: make test ARGS="-k cancel"
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop demo test check format bench stack stack-down stack-status settings-page lock _uv
+.PHONY: help setup run stop demo test check format bench faults stack stack-down stack-status settings-page lock _uv
 
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -51,6 +51,9 @@ format: $(SYNCED) ## Format the code and mend what ruff can mend by itself
 
 bench: $(SYNCED) ## Run the benchmarks and print their tables
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+faults: $(SYNCED) ## Break the real system for hours, part by part; writes docs/reliability.md
+	@$(PYTHON) -m tests.faults --ledger docs/reliability.jsonl --publish $(ARGS)
 
 stack: $(SYNCED) ## Start Kafka, Redis and Weaviate on this machine, without Docker
 	@$(PYTHON) -m scripts.stack up

@@ -13,6 +13,7 @@ from benchmarks.machine import Machine
 
 #: Where figures stand on the page, by table: the words of its two marks.
 PAGES = {"service": "figures", "encoder": "figures of the encoder"}
+TITLE = "### "
 BEGIN = "<!-- {}: begin (python -m benchmarks --publish writes this part) -->"
 END = "<!-- {}: end -->"
 
@@ -131,13 +132,16 @@ def _costs(series: Series) -> str:
 
 def markdown(report: Report) -> str:
     """The run as Markdown."""
-    parts = [heading(report)]
-    for section in report.sections:
-        parts.append(f"### {section.title}")
-        parts.append(_markdown_table(section, report.machine.cores))
-        if found := details(section):
-            parts.append("\n".join(f"- {line.strip()}" for line in found))
-    return "\n\n".join(parts)
+    return "\n\n".join([heading(report), *(_chapter(report, each) for each in report.sections)])
+
+
+def _chapter(report: Report, section: Section) -> str:
+    """A section under its title; it says when it was measured, for it may outlive other runs."""
+    told = [*details(section), f"measured {report.at:%Y-%m-%d %H:%M} UTC, commit {report.commit}"]
+    lines = "\n".join(f"- {line.strip()}" for line in told)
+    table = _markdown_table(section, report.machine.cores)
+    table = _markdown_table(section, report.machine.cores)
+    return "\n\n".join([f"{TITLE}{section.title}", table, lines])
 
 
 def _markdown_table(section: Section, cores: int) -> str:
@@ -154,16 +158,29 @@ def _markdown_table(section: Section, cores: int) -> str:
 def publish(report: Report, page: Path, place: str, chart: Path | None = None) -> None:
     """Put the run between the page's marks of the table `place`, with its picture if there is one.
 
-    Raises ValueError where the page has no such marks.
+    Sections that stand there and were not run again stay behind those that were. Raises
+    ValueError where the page has no such marks.
     """
     begins, ends = BEGIN.format(PAGES[place]), END.format(PAGES[place])
     before, begin, rest = page.read_text(encoding="utf-8").partition(begins)
-    _, end, after = rest.partition(ends)
+    standing, end, after = rest.partition(ends)
     if not begin or not end:
         raise ValueError(f"{page} has no place for figures: {begins} … {ends}")
     picture = f"\n\n![The same as a chart]({_from(page, chart)})" if chart is not None else ""
-    text = f"{before}{begins}\n{markdown(report)}{picture}\n{ends}{after}"
+    new = "\n\n".join([markdown(report), *_kept(standing, report)])
+    text = f"{before}{begins}\n{new}{picture}\n{ends}{after}"
     page.write_text(text, encoding="utf-8")
+
+
+def _kept(standing: str, report: Report) -> list[str]:
+    """The sections of a page that this run has not measured again."""
+    titles = {section.title for section in report.sections}
+    chapters = [f"{TITLE}{each}" for each in standing.split(f"\n{TITLE}")[1:]]
+    return [
+        each.partition("\n\n![")[0].strip()
+        for each in chapters
+        if each.partition("\n")[0].removeprefix(TITLE) not in titles
+    ]
 
 
 def _from(page: Path, other: Path) -> str:

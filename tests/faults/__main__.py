@@ -6,6 +6,7 @@ ledger, and the figure of a requirement is the sum over its runs.
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,8 +15,11 @@ from pathlib import Path
 from tests.faults.bugs import BUGS
 from tests.faults.ledger import Ledger
 from tests.faults.parts import PARTS, Part, Size
+from tests.faults.report import publish
 from tests.faults.requirements import seeded_bugs
+from tests.harness.service import CHECKOUT
 
+PAGE = CHECKOUT / "docs" / "reliability.md"
 #: So many seeds a bug is given to show itself.
 BUDGET_SEEDS = 3
 
@@ -23,14 +27,23 @@ BUDGET_SEEDS = 3
 def main(arguments: list[str]) -> int:
     """Run parts; give 1 where one of them found a fault."""
     given = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, like Ctrl-C
     ledger = Ledger(given.ledger) if given.ledger else None
     if given.bugs:
         return 0 if _catch(given.bugs, given.seed) else 1
     clean = True
-    for part in [part for part in PARTS if not given.parts or part.name in given.parts]:
+    for part in _wanted(given.parts, short=given.short):
         for seed in range(given.seed, given.seed + given.times):
             clean &= _run(part, Size.SHORT if given.short else Size.LONG, seed, ledger)
+    if ledger is not None and given.publish:
+        publish(PAGE, ledger.read())
     return 0 if clean else 1
+
+
+def _wanted(names: Sequence[str], *, short: bool) -> list[Part]:
+    """The parts of these names, all where none is given, that have the form asked for."""
+    parts = [part for part in PARTS if not names or part.name in names]
+    return [part for part in parts if not short or part.short]
 
 
 def _catch(bugs: Sequence[str], seed: int) -> bool:
@@ -75,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="of the first run (default 1)")
     parser.add_argument("--times", type=int, default=1, help="runs of each part, a seed each")
     parser.add_argument("--ledger", type=Path, help="add a line a run to this file")
+    parser.add_argument("--publish", action="store_true", help="write the page from the ledger")
     return parser
 
 

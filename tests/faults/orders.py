@@ -32,6 +32,8 @@ class Faults(BaseModel):
     """Share of records whose sending fails, and of those whose acknowledgement is lost."""
     writes_fail: float = 0.0
     """Share of writes to Weaviate that fail, and of those whose answer is lost."""
+    slow_s: float = 0.0
+    """Encoding and writing to Weaviate take up to so much longer: windows of a moment open wide."""
     poison: bool = False
     """Whether the model falls for poison."""
     armed: tuple[Armed, ...] = ()

@@ -6,12 +6,15 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
+from tests.faults import faults
 from tests.faults.outcome import Outcome
-from tests.faults.requirements import mixed, r02_kills, r11_poison
+from tests.faults.requirements import mixed, r11_poison, under_faults
+from tests.faults.rig import Shape
+from tests.faults.striking import Fault
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-HASHING = "test/hashing-64"
 Say = Callable[[str], None]
+Form = Callable[..., Awaitable[Outcome]]
 
 
 class Size(StrEnum):
@@ -23,42 +26,106 @@ class Size(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A requirement with the sizes of its load."""
+    """A requirement with the sizes of its load; without a short form it is left out of it."""
 
     name: str
     title: str
-    short: Callable[..., Awaitable[Outcome]]
-    long: Callable[..., Awaitable[Outcome]]
+    long: Form
+    short: Form | None = None
 
     async def run(self, folder: Path, size: Size, seed: int, say: Say) -> Outcome:
         """Run it once in this folder."""
         form = self.short if size is Size.SHORT else self.long
+        assert form is not None
         return await form(folder, seed=seed, say=say)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is done, and how often it strikes."""
+
+    strikes: int
+    shape: Shape
+
+
+def striking(name: str, title: str, fault: Fault, *, long: Load, short: Load | None = None) -> Part:
+    """A part in which one kind of fault strikes again and again."""
+
+    def form(load: Load) -> Form:
+        return partial(
+            under_faults.run,
+            name=name,
+            title=title,
+            fault=fault,
+            strikes=load.strikes,
+            shape=load.shape,
+        )
+
+    return Part(name, title, form(long), form(short) if short else None)
 
 
 PARTS = (
     Part(
-        "mixed",
+        mixed.NAME,
         mixed.TITLE,
-        short=partial(mixed.run, tasks=150, texts=8, faults=6),
-        long=partial(mixed.run, tasks=3_000, texts=8, faults=60),
+        short=partial(mixed.run, tasks=150, texts=8, strikes=6),
+        long=partial(mixed.run, tasks=3_000, texts=8, strikes=60),
     ),
-    Part(
+    striking(
         "R2-model",
-        r02_kills.TITLE + ", real model",
-        short=partial(r02_kills.run, tasks=40, texts=16, kills=3, model=MINILM),
-        long=partial(r02_kills.run, tasks=1_000, texts=16, kills=20, model=MINILM),
+        "SIGKILL of masters, embed and store workers, MiniLM",
+        faults.kill,
+        short=Load(3, Shape(tasks=40, texts=16, model=MINILM)),
+        long=Load(20, Shape(tasks=1_000, texts=16, model=MINILM)),
     ),
-    Part(
+    striking(
         "R2-hashing",
-        r02_kills.TITLE + ", hashing model",
-        short=partial(r02_kills.run, tasks=200, texts=8, kills=3, model=HASHING),
-        long=partial(r02_kills.run, tasks=30_000, texts=4, kills=100, model=HASHING),
+        "SIGKILL of masters, embed and store workers, hashing model",
+        faults.kill,
+        long=Load(100, Shape(tasks=30_000, texts=2, submitters=48, look_s=0.3)),
+    ),
+    striking(
+        "R9",
+        "cancels at moments of chance, with kills",
+        faults.kill,
+        long=Load(30, Shape(tasks=2_000, texts=40, cancel_share=1.0, submitters=32)),
+    ),
+    striking(
+        "R10",
+        "processes frozen past their session and woken",
+        faults.freeze,
+        short=Load(2, Shape(tasks=100, texts=8, cancel_share=0.2)),
+        long=Load(20, Shape(tasks=1_000, texts=8, cancel_share=0.2)),
     ),
     Part(
         r11_poison.NAME,
         r11_poison.TITLE,
         short=partial(r11_poison.run, poisons=2, texts=8),
         long=partial(r11_poison.run, poisons=10, texts=32),
+    ),
+    striking(
+        "R18",
+        "SIGTERM of masters, embed and store workers: left in order within 25 s",
+        faults.drain,
+        short=Load(4, Shape(tasks=100, texts=8)),
+        long=Load(50, Shape(tasks=1_000, texts=8)),
+    ),
+    striking(
+        "R19",
+        "Kafka killed or frozen for 2 to 30 s",
+        faults.any_of(faults.outages("kafka", (2.0, 30.0))),
+        long=Load(15, Shape(tasks=500, texts=8)),
+    ),
+    striking(
+        "R20",
+        "Redis killed, frozen for 2 to 30 s, or emptied",
+        faults.any_of([*faults.outages("redis", (2.0, 30.0)), faults.flush]),
+        long=Load(15, Shape(tasks=500, texts=8, cancel_share=0.2)),
+    ),
+    striking(
+        "R21",
+        "Weaviate killed or frozen for 5 to 60 s",
+        faults.any_of(faults.outages("weaviate", (5.0, 60.0))),
+        long=Load(10, Shape(tasks=500, texts=8)),
     ),
 )

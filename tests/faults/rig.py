@@ -5,7 +5,7 @@ import random
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -23,7 +23,9 @@ from tests.harness.fleet import Fleet, Process
 from tests.harness.poison import EATS, EXITS, HANGS, RAISES
 
 #: How long a drain may take beyond what the work itself needs.
-DRAIN_LIMIT_S = 240.0
+DRAIN_LIMIT_S = 60.0
+#: How long a submitter waits for one task before it goes on with the next.
+PATIENCE_S = 120.0
 READERS = 2
 #: How long vectors of cancelled tasks may be there after the drain.
 SWEEP_LIMIT_S = 30.0
@@ -63,6 +65,8 @@ class Rig:
     clients: Clients
     dice: random.Random
     say: Callable[[str], None]
+    measured: dict[str, list[float]] = field(default_factory=dict)
+    """What faults measured by the way."""
 
     @property
     def masters(self) -> list[Process]:
@@ -97,7 +101,9 @@ class Rig:
             if self.dice.random() < self.shape.cancel_share:
                 await asyncio.sleep(self.dice.uniform(0, MOST_CANCEL_S))
                 await self.clients.cancel(client, task_id)
-            await self.clients.until_final(client, task_id, look_s=self.shape.look_s)
+            with suppress(TimeoutError):  # whether it is lost is judged at the end
+                async with asyncio.timeout(PATIENCE_S):
+                    await self.clients.until_final(client, task_id, look_s=self.shape.look_s)
 
     def _texts(self, number: int) -> list[str]:
         texts = texts_of(number, self.shape.texts)
@@ -153,7 +159,13 @@ async def rig(
 def settings_of(shape: Shape) -> dict[str, str]:
     """Environment variables of every process."""
     told = {VARIABLE: shape.faults.model_dump_json()} if shape.faults else {}
-    return {"VECTORIZE_MASTER_TASK_DEFAULT_MODEL": shape.model, **told, **shape.settings}
+    return {
+        "VECTORIZE_MASTER_TASK_DEFAULT_MODEL": shape.model,
+        # The sweep that sends units again must have no part in it: what is lost stays lost.
+        "VECTORIZE_MASTER_TASK_STALLED_AFTER_S": "3600",
+        **told,
+        **shape.settings,
+    }
 
 
 @asynccontextmanager

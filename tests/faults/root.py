@@ -15,6 +15,7 @@ from faust.cli.faust import cli
 from embedding import isolation, loading
 from embedding.catalog import ModelEntry
 from embedding.encoder import Encoder
+from embedding.lanes import LaneBatcher
 from embedding.loading import LoadOptions
 from models.errors import BrokerUnavailable, VectorStoreUnavailable
 from stores.weaviate import WeaviateStore
@@ -32,6 +33,8 @@ def apply(faults: Faults) -> None:
         _let_sends_fail(faults.sends_fail, dice)
     if faults.writes_fail:
         _let_writes_fail(faults.writes_fail, dice)
+    if faults.slow_s:
+        _slow_down(faults.slow_s, dice)
     if faults.poison:
         _poison_models()
     points.arm(faults.armed)
@@ -73,6 +76,19 @@ def _let_writes_fail(share: float, dice: random.Random) -> None:
         return found
 
     WeaviateStore.write = flaky  # type: ignore[method-assign]
+
+
+def _slow_down(most_s: float, dice: random.Random) -> None:
+    for owner, method in ((LaneBatcher, "encode"), (WeaviateStore, "write")):
+        setattr(owner, method, _slowly(getattr(owner, method), most_s, dice))
+
+
+def _slowly(whole: Any, most_s: float, dice: random.Random) -> Any:
+    async def slow(*given: Any, **more: Any) -> Any:
+        await asyncio.sleep(dice.uniform(0, most_s))
+        return await whole(*given, **more)
+
+    return slow
 
 
 def _poison_models() -> None:

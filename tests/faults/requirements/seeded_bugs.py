@@ -21,5 +21,5 @@ async def run_one(
     if bug in BY_POISON:
         outcome = await r11_poison.run(folder, poisons=1, texts=8, seed=seed, say=say, bug=bug)
         return bool(outcome.facts["too many deaths"]) or not outcome.clean, outcome
-    outcome = await mixed.run(folder, tasks=150, texts=8, faults=8, seed=seed, say=say, bug=bug)
+    outcome = await mixed.run(folder, tasks=150, texts=8, strikes=8, seed=seed, say=say, bug=bug)
     return not outcome.clean, outcome

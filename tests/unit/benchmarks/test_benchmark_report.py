@@ -71,6 +71,24 @@ def test_publishing_changes_what_stands_between_the_marks(report: Report, tmp_pa
     assert "old" not in said
 
 
+def test_sections_that_were_not_measured_again_stay(report: Report, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    begin, end = BEGIN.format(PAGES["service"]), END.format(PAGES["service"])
+    page.write_text(f"{begin}\n{end}\n")
+    publish(report, page, "service", tmp_path / "first.svg")
+    [submits, rest] = report.sections
+    renamed = submits.model_copy(update={"title": "Another", "faults": []})
+    later = report.model_copy(update={"commit": "def5678", "sections": [renamed]})
+    publish(later, page, "service", tmp_path / "second.svg")
+    said = page.read_text()
+    assert [said.count(f"### {title}") for title in ("Another", "Submits", "At rest")] == [1, 1, 1]
+    assert said.index("### Another") < said.index("### Submits")
+    assert said.count("commit abc1234+") == 2
+    assert ("first.svg" in said, "second.svg" in said) == (False, True)
+    publish(report.model_copy(update={"sections": [rest]}), page, "service")
+    assert page.read_text().count("### At rest") == 1
+
+
 def test_a_page_without_marks_is_left_alone(report: Report, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing")
