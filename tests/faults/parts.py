@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.faults import faults
 from tests.faults.outcome import Outcome
-from tests.faults.requirements import mixed, r11_poison, under_faults
+from tests.faults.requirements import mixed, r04_points, r11_poison, under_faults
 from tests.faults.rig import Shape
 from tests.faults.striking import Fault
 
@@ -83,6 +83,11 @@ PARTS = (
         "SIGKILL of masters, embed and store workers, hashing model",
         faults.kill,
         long=Load(100, Shape(tasks=30_000, texts=2, submitters=48, look_s=0.3)),
+    ),
+    Part(
+        r04_points.NAME,
+        r04_points.TITLE,
+        long=partial(r04_points.run, passes=3, texts=8),
     ),
     striking(
         "R9",

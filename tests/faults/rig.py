@@ -25,7 +25,7 @@ from tests.harness.poison import EATS, EXITS, HANGS, RAISES
 #: How long a drain may take beyond what the work itself needs.
 DRAIN_LIMIT_S = 60.0
 #: How long a submitter waits for one task before it goes on with the next.
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 READERS = 2
 #: How long vectors of cancelled tasks may be there after the drain.
 SWEEP_LIMIT_S = 30.0
