@@ -165,6 +165,15 @@ def _changelog_not_awaited() -> None:
     DurableTable.put = hasty  # type: ignore[method-assign]
 
 
+def _naive() -> None:
+    """What a Faust application does that awaits nothing: the price is measured against it."""
+    _one_await()
+    _stock_commit()
+    _changelog_not_awaited()
+
+
+#: Not a bug to catch.
+NAIVE = Bug("nothing is awaited, and the highest offset is committed", _naive)
 BUGS = {
     "ack-before-work": Bug("a record is acknowledged before its work is done", _ack_before_work),
     "one-await": Bug("a send is not awaited for its acknowledgement (T2)", _one_await),

@@ -19,11 +19,22 @@ from tests.harness.fleet import Process
 
 #: Statuses that say no more than that it did not work now.
 UNKNOWN_FROM = 500
+REFUSED_FROM = 400
+OK = 200
 BUSY = 429
 PAUSE_S = 0.2
 TIMEOUT_S = 20.0
 FINAL = frozenset({"completed", "failed", "cancelled", "expired"})
 ERRORS = (aiohttp.ClientError, TimeoutError, ConnectionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer: its status, its body where that is an object, and its Retry-After."""
+
+    status: int
+    body: Mapping[str, Any]
+    retry_after: str | None = None
 
 
 @dataclass
@@ -62,24 +73,32 @@ class Clients:
         masters = itertools.cycle(self.dice.sample(list(self.masters), len(self.masters)))
         while True:
             note = Note(client=client, op=Op.SUBMIT, key=key, texts=len(texts))
-            status, answer = await self._noted(
+            told = await self._noted(
                 note, "POST", "/tasks/submit", next(masters), json=body, key=key
             )
-            if status in {200, 202}:
-                task_id = str(answer["task_id"])
+            if told is not None and told.status in {200, 202}:
+                task_id = str(told.body["task_id"])
                 self.acked[task_id] = list(texts)
                 return task_id
-            if status is not None and status < UNKNOWN_FROM and status != BUSY:
+            if told is not None and told.status < UNKNOWN_FROM and told.status != BUSY:
                 return None
             await asyncio.sleep(PAUSE_S)
+
+    async def try_once(self, client: str, key: str, text: str) -> Told | None:
+        """Submit one text, once; give the answer, None where there was none."""
+        body = {"task_type": "text_vectorization", "data": text, "collection": self.collection}
+        note = Note(client=client, op=Op.SUBMIT, key=key, texts=1)
+        master = self.dice.choice(self.masters)
+        told = await self._noted(note, "POST", "/tasks/submit", master, json=body, key=key)
+        if told is not None and told.status in {200, 202}:
+            self.acked[str(told.body["task_id"])] = [text]
+        return told
 
     async def read(self, client: str, task_id: str) -> str | None:
         """Read a task once, at any master; give its state where it was told."""
         note = Note(client=client, op=Op.READ, task=task_id)
-        _, answer = await self._noted(
-            note, "GET", f"/tasks/{task_id}", self.dice.choice(self.masters)
-        )
-        return str(answer["status"]) if "status" in answer and "task_id" in answer else None
+        told = await self._noted(note, "GET", f"/tasks/{task_id}", self.dice.choice(self.masters))
+        return str(told.body["status"]) if told is not None and told.status == OK else None
 
     async def until_final(self, client: str, task_id: str, *, look_s: float) -> str:
         """Read a task again and again until it is final; give its state."""
@@ -90,33 +109,35 @@ class Clients:
     async def cancel(self, client: str, task_id: str) -> int | None:
         """Ask once for a task's end; give the status."""
         note = Note(client=client, op=Op.CANCEL, task=task_id)
-        status, _ = await self._noted(
+        told = await self._noted(
             note, "DELETE", f"/tasks/{task_id}", self.dice.choice(self.masters)
         )
-        return status
+        return None if told is None else told.status
 
     async def _noted(
         self, note: Note, method: str, path: str, master: Process, **more: Any
-    ) -> tuple[int | None, dict[str, Any]]:
+    ) -> Told | None:
         """Send one request; write down that it began, and what came of it."""
         note = self.history.add(note)
         try:
-            status, body = await self._ask(method, master.url + path, **more)
+            told = await self.ask(method, master.url + path, **more)
         except ERRORS:
             self.history.add(note.ended(Phase.UNKNOWN))
-            return None, {}
-        self.history.add(_told(note, status, body))
-        return status, body
+            return None
+        self.history.add(_ended(note, told))
+        return told
 
-    async def _ask(
+    async def ask(
         self, method: str, url: str, *, json: object = None, key: str | None = None
-    ) -> tuple[int, dict[str, Any]]:
+    ) -> Told:
+        """Send one request that is not written down."""
         assert self._http is not None
         headers: Mapping[str, str] = {"Idempotency-Key": key} if key else {}
         async with self._http.request(method, url, json=json, headers=headers) as answer:
             raw = await answer.read()
             parsed = orjson.loads(raw) if "json" in answer.content_type else {}
-            return answer.status, parsed if isinstance(parsed, dict) else {}
+            body = parsed if isinstance(parsed, dict) else {}
+            return Told(answer.status, body, answer.headers.get("Retry-After"))
 
     async def all_final(self, limit_s: float) -> dict[str, str]:
         """Wait until every accepted task is final; give the states of those that are."""
@@ -145,11 +166,12 @@ class Clients:
         await asyncio.gather(*(one(task_id) for task_id in rest))
 
 
-def _told(note: Note, status: int, body: Mapping[str, Any]) -> Note:
-    """What an answer says, as a note."""
+def _ended(note: Note, told: Told) -> Note:
+    """The note of an operation's end: what its answer says."""
+    status, body = told.status, told.body
     if status >= UNKNOWN_FROM or status == BUSY:
         return note.ended(Phase.UNKNOWN, status=status)
-    if status >= 400:
+    if status >= REFUSED_FROM:
         return note.ended(Phase.FAIL, status=status)
     return note.ended(
         Phase.OK,

@@ -113,6 +113,32 @@ def outcome_of(
     )
 
 
+def outcome_of_figures(
+    requirement: str, title: str, *, seed: int, trials: int, tasks: int, facts: dict[str, float]
+) -> Outcome:
+    """An outcome of something that was measured, not judged."""
+    return Outcome(
+        requirement=requirement,
+        title=title,
+        at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        commit=commit(),
+        machine=platform.processor() or platform.machine(),
+        seed=seed,
+        trials=trials,
+        tasks=tasks,
+        objects=0,
+        unknown=0,
+        recovered=0,
+        lost=0,
+        duplicated=0,
+        wrong=0,
+        backward=0,
+        other={},
+        least_cosine=None,
+        facts=facts,
+    )
+
+
 def commit() -> str:
     """The commit that runs here, with a + where files differ from it."""
 

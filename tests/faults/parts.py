@@ -8,7 +8,14 @@ from pathlib import Path
 
 from tests.faults import faults
 from tests.faults.outcome import Outcome
-from tests.faults.requirements import mixed, r04_points, r11_poison, under_faults
+from tests.faults.requirements import (
+    mixed,
+    price,
+    r04_points,
+    r11_poison,
+    r23_overload,
+    under_faults,
+)
 from tests.faults.rig import Shape
 from tests.faults.striking import Fault
 
@@ -107,6 +114,16 @@ PARTS = (
         r11_poison.TITLE,
         short=partial(r11_poison.run, poisons=2, texts=8),
         long=partial(r11_poison.run, poisons=10, texts=32),
+    ),
+    Part(
+        r23_overload.NAME,
+        r23_overload.TITLE,
+        long=partial(r23_overload.run, seconds=300.0),
+    ),
+    Part(
+        price.NAME,
+        price.TITLE,
+        long=partial(price.run, rounds=7, tasks=300, texts=64),
     ),
     striking(
         "R18",

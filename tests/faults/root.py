@@ -21,7 +21,7 @@ from models.errors import BrokerUnavailable, VectorStoreUnavailable
 from stores.weaviate import WeaviateStore
 from streams.producing import FaustProducer, Sent
 from tests.faults import points
-from tests.faults.bugs import BUGS
+from tests.faults.bugs import BUGS, NAIVE
 from tests.faults.orders import VARIABLE, Faults
 from tests.harness.poison import PoisonedEncoder
 
@@ -39,7 +39,7 @@ def apply(faults: Faults) -> None:
         _poison_models()
     points.arm(faults.armed)
     if faults.bug is not None:
-        BUGS[faults.bug].plant()
+        {**BUGS, "naive": NAIVE}[faults.bug].plant()
 
 
 def _let_sends_fail(share: float, dice: random.Random) -> None:

@@ -38,8 +38,9 @@ async def _tasks(clients: Clients) -> AsyncIterator[tuple[str, TaskView]]:
     cursor = ""
     while cursor is not None:
         path = f"/tasks?page_size={PAGE}{cursor and f'&cursor={cursor}'}"
-        status, page = await clients._ask("GET", clients.masters[0].url + path)
-        assert status == 200, (status, page)
+        told = await clients.ask("GET", clients.masters[0].url + path)
+        assert told.status == 200, told
+        page = told.body
         for task in page["tasks"]:
             yield (
                 str(task["task_id"]),
