@@ -14,6 +14,7 @@ from tests.faults.requirements import (
     r04_points,
     r11_poison,
     r23_overload,
+    r30_batch,
     under_faults,
 )
 from tests.faults.rig import Shape
@@ -119,6 +120,11 @@ PARTS = (
         r23_overload.NAME,
         r23_overload.TITLE,
         long=partial(r23_overload.run, seconds=300.0),
+    ),
+    Part(
+        r30_batch.NAME,
+        r30_batch.TITLE,
+        long=partial(r30_batch.run, batches=5, tasks=500),
     ),
     Part(
         price.NAME,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.clients import ERRORS, PAUSE_S
-from tests.faults.faults import kill
 from tests.faults.history import Note, Op, Phase
 from tests.faults.outcome import Outcome, outcome_of
 from tests.faults.rig import Rig, Shape, rig, texts_of
@@ -21,7 +20,7 @@ LIMIT_S = 120.0
 async def run(
     folder: Path, *, batches: int, tasks: int, seed: int, say: Callable[[str], None]
 ) -> Outcome:
-    """Post `batches` of `tasks` each, a master killed in the middle of each, until all are taken."""
+    """Post `batches` of `tasks` each, a master killed in each, until all are taken."""
     shape = Shape(tasks=0, texts=1, roles=ROLES)
     async with rig(shape, folder, seed=seed, say=say) as trial:
         for number in range(batches):
