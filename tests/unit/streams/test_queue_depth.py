@@ -26,7 +26,9 @@ async def none() -> int:
 
 
 def depth_of(rows: Rows, partitions: int = 8) -> QueueDepth:
-    return QueueDepth(rows, none, partitions=partitions, clock=FakeClock())  # type: ignore[arg-type]
+    depth = QueueDepth(rows, none, partitions=partitions, clock=FakeClock())  # type: ignore[arg-type]
+    depth.look()
+    return depth
 
 
 def index_of(*states: TaskState, waited_ms: int = 0) -> RowIndex:
