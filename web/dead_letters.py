@@ -20,6 +20,15 @@ _MOST_DIGITS = 18
 
 
 @with_config(_CLOSED)
+class SourceView(TypedDict):
+    """A record's place."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@with_config(_CLOSED)
 class DeadLetterView(TypedDict):
     """A dead letter; its bytes only where one is asked for."""
 
@@ -28,7 +37,7 @@ class DeadLetterView(TypedDict):
     detail: str
     stage: str
     attempts: int
-    source: Annotated[str, Field(description="Where it was read: topic[partition]@offset.")]
+    source: Annotated[SourceView, Field(description="Where it was read.")]
     source_at: str | None
     buried_at: str | None
     size_bytes: Annotated[int, Field(description="Of the whole record's value.")]
@@ -112,7 +121,11 @@ def view_of(letter: DeadLetter) -> DeadLetterView:
         "detail": letter.detail,
         "stage": letter.stage,
         "attempts": letter.attempts,
-        "source": f"{letter.source_topic}[{place.partition}]@{place.offset}",
+        "source": {
+            "topic": letter.source_topic,
+            "partition": place.partition,
+            "offset": place.offset,
+        },
         "source_at": iso_time(letter.source_ms),
         "buried_at": iso_time(letter.buried_ms),
         "size_bytes": letter.size_bytes,

@@ -50,7 +50,7 @@ async def test_what_was_refused_is_done_when_it_is_sent_back_after_the_cause_is_
         return letters if len(letters) == 2 else []
 
     letters = await until("both are dead letters", listed)
-    source = f"{place.topic}[{place.partition}]@{place.offset}"
+    source = {"topic": place.topic, "partition": place.partition, "offset": place.offset}
     (letter,) = [each for each in letters if each["source"] == source]
     number = letter["number"]
     assert "task.max_items" in str(letter["detail"])

@@ -45,7 +45,8 @@ async def test_the_newest_come_first_and_a_page_says_where_the_next_begins(shelv
 
 async def test_a_list_may_be_of_one_reason(shelved: Site) -> None:
     found = (await shelved.get("/dead-letters?reason=unknown_model")).body["dead_letters"]
-    assert [(each["number"], each["source"]) for each in found] == [(3, "vectorize.tasks[2]@43")]
+    source = {"topic": "vectorize.tasks", "partition": 2, "offset": 43}
+    assert [(each["number"], each["source"]) for each in found] == [(3, source)]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=100000", "before=-1", "before=x"])
