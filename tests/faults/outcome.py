@@ -81,6 +81,7 @@ def outcome_of(
     trials: int,
     verdict: Verdict,
     recovered_s: Sequence[float] = (),
+    unrecovered: int = 0,
     facts: dict[str, float] | None = None,
 ) -> Outcome:
     """Sum a verdict up."""
@@ -103,7 +104,8 @@ def outcome_of(
         duplicated=sum(kind in DUPLICATED for kind in kinds),
         wrong=sum(kind in WRONG for kind in kinds),
         backward=sum(kind in BACKWARD for kind in kinds),
-        other={kind.value: rest.count(kind) for kind in sorted(set(rest))},
+        other={kind.value: rest.count(kind) for kind in sorted(set(rest))}
+        | ({"not recovered": unrecovered} if unrecovered else {}),
         least_cosine=verdict.least_cosine,
         recovery_s=tuple(round(each, 2) for each in recovered_s),
         facts=facts or {},

@@ -76,7 +76,7 @@ PARTS = (
     Part(
         mixed.NAME,
         mixed.TITLE,
-        short=partial(mixed.run, tasks=150, texts=8, strikes=6),
+        short=partial(mixed.run, tasks=150, texts=8, strikes=4),
         long=partial(mixed.run, tasks=3_000, texts=8, strikes=60),
     ),
     striking(
@@ -107,7 +107,7 @@ PARTS = (
         "R10",
         "processes frozen past their session and woken",
         faults.freeze,
-        short=Load(2, Shape(tasks=100, texts=8, cancel_share=0.2)),
+        short=Load(1, Shape(tasks=100, texts=8, cancel_share=0.2)),
         long=Load(20, Shape(tasks=1_000, texts=8, cancel_share=0.2)),
     ),
     Part(
@@ -135,7 +135,6 @@ PARTS = (
         "R18",
         "SIGTERM of masters, embed and store workers: left in order within 25 s",
         faults.drain,
-        short=Load(4, Shape(tasks=100, texts=8)),
         long=Load(50, Shape(tasks=1_000, texts=8)),
     ),
     striking(

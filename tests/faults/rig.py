@@ -65,6 +65,8 @@ class Rig:
     clients: Clients
     dice: random.Random
     say: Callable[[str], None]
+    unrecovered: int = 0
+    """Faults after which work did not go on in time."""
     measured: dict[str, list[float]] = field(default_factory=dict)
     """What faults measured by the way."""
 

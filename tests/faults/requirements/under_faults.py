@@ -31,5 +31,6 @@ async def run(
         trials=strikes,
         verdict=verdict,
         recovered_s=recovered_s,
+        unrecovered=trial.unrecovered,
         facts=facts,
     )
