@@ -19,6 +19,8 @@ log = structlog.get_logger("streams.watchdog")
 #: EX_TEMPFAIL of sysexits.h: try again.
 EX_WEDGED = 75
 LOOK_S = 1.0
+#: By its number: Faust puts something of its own in the place of `sys.stderr`, which is no file.
+_STDERR = 2
 
 Wedged = Callable[[], Awaitable[str | None]]
 
@@ -53,14 +55,14 @@ class Watchdog:
             self._wind_up()
 
     def _wind_up(self) -> None:
-        faulthandler.dump_traceback_later(self._loop_limit_s, exit=True)
+        faulthandler.dump_traceback_later(self._loop_limit_s, exit=True, file=_STDERR)
 
     async def look(self) -> None:
         """Ask every check once; what is wedged ends the process."""
         for check in self._checks:
             if (what := await check()) is not None:
                 log.critical("process_wedged", what=what, exit_code=EX_WEDGED)
-                faulthandler.dump_traceback()
+                faulthandler.dump_traceback(file=_STDERR)
                 self._end(EX_WEDGED)
 
 
