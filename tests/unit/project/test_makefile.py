@@ -9,8 +9,8 @@ import pytest
 
 TARGET = re.compile(r"^([A-Za-z][\w-]*):([^=#]*?)(?:## (.+))?$", re.MULTILINE)
 PROMISED = {
-    "setup", "run", "stop", "test", "check", "bench", "faults", "stack", "stack-down", "stack-status",
-    "demo", "settings-page", "format", "lock", "help",
+    "setup", "run", "stop", "test", "check", "bench", "faults", "stack", "stack-down",
+    "stack-status", "demo", "settings-page", "format", "lock", "help",
 }  # fmt: skip
 
 
