@@ -58,6 +58,7 @@ from streams.queue_depth import QueueDepth
 from streams.readiness import Readiness
 from streams.replies import Asker, listen_for_ever
 from streams.serving import MetricsDoor, tell_where
+from streams.side_reader import SideReader
 from streams.task_log import TaskLog
 from streams.tools import StageTools
 from streams.topics import TopicNames, topic_specs
@@ -240,6 +241,9 @@ def attach_web(
     """The HTTP API on Faust's own web server, and what it listens to."""
     settings, names = parts.settings, parts.names
     brokers, kafka = settings.kafka.bootstrap_servers, settings.kafka
+    # A reader of its own: a person who reads dead letters must not hold up the delivery.
+    shelf_reader = SideReader(brokers, kafka.fetch_max_bytes)
+    app.after_stop.append(shelf_reader.close)
     workers = WorkerWatch(settings.monitoring.worker_timeout_s, CLOCK)
     asker = Asker(
         producer=FaustProducer(app),
@@ -256,7 +260,7 @@ def attach_web(
         vectors=parts.store,
         asker=asker,
         queue=queue,
-        dead_letters=DeadShelf(app.reader, FaustProducer(app), names),
+        dead_letters=DeadShelf(shelf_reader, FaustProducer(app), names),
         workers=workers,
         readiness=readiness,
         catalog=parts.catalog,

@@ -140,7 +140,6 @@ def _chapter(report: Report, section: Section) -> str:
     told = [*details(section), f"measured {report.at:%Y-%m-%d %H:%M} UTC, commit {report.commit}"]
     lines = "\n".join(f"- {line.strip()}" for line in told)
     table = _markdown_table(section, report.machine.cores)
-    table = _markdown_table(section, report.machine.cores)
     return "\n\n".join([f"{TITLE}{section.title}", table, lines])
 
 

@@ -56,10 +56,10 @@ class ChildEnded(Exception):
 class Isolation:
     """Encodes suspects. One child at a time; it lives for one unit."""
 
-    def __init__(self, options: IsolationOptions, command: Sequence[str] = COMMAND) -> None:
-        """Start nothing before it is needed."""
+    def __init__(self, options: IsolationOptions, command: Sequence[str] | None = None) -> None:
+        """Start nothing before it is needed; `command` None: COMMAND."""
         self._options = options
-        self._command = command
+        self._command = command or COMMAND
         self._turn = asyncio.Lock()
 
     async def encode(

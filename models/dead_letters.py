@@ -16,6 +16,8 @@ class DeadLetter:
     attempts: int
     source_topic: str
     source: SourcePlace
+    origin: str
+    """Where its bytes were first read: its source, unless it had been sent back before."""
     source_ms: int
     buried_ms: int
     key: bytes | None
@@ -32,3 +34,12 @@ class DeadPage:
 
     letters: list[DeadLetter]
     next_before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """Where a letter's bytes lie again."""
+
+    topic: str
+    partition: int
+    offset: int

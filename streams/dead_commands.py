@@ -10,7 +10,7 @@ from faust import App
 from faust.cli import AppCommand, argument, option
 
 from models.clock import iso_time
-from models.dead_letters import DeadLetter
+from models.dead_letters import DeadLetter, Redriven
 from models.errors import BrokerUnavailable, VectorizeError
 from streams.app import KafkaOptions
 from streams.dead_shelf import DeadShelf
@@ -133,8 +133,13 @@ def shown(letter: DeadLetter) -> str:
     return f"{line_of(letter)}\n{letter.value.decode(errors='backslashreplace')}"
 
 
-async def redrive_all(shelf: DeadShelf, reason: str, most: int) -> list[tuple[int, Written]]:
+async def redrive_all(shelf: DeadShelf, reason: str, most: int) -> list[tuple[int, Redriven]]:
     """Send back the newest `most` letters of one reason, the oldest of them first."""
+    numbers: list[int] = []
     page = await shelf.page(limit=most, before=None, reason=reason)
-    numbers = sorted(each.number for each in page.letters)
-    return [(number, await shelf.redrive(number)) for number in numbers]
+    numbers += [each.number for each in page.letters]
+    while page.next_before is not None and len(numbers) < most:
+        rest = most - len(numbers)
+        page = await shelf.page(limit=rest, before=page.next_before, reason=reason)
+        numbers += [each.number for each in page.letters]
+    return [(number, await shelf.redrive(number)) for number in sorted(numbers)]

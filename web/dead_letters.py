@@ -56,7 +56,7 @@ class DeadLetterPage(TypedDict):
 
 
 @with_config(_CLOSED)
-class Redriven(TypedDict):
+class RedrivenView(TypedDict):
     """Where a letter's bytes lie now."""
 
     number: int
@@ -77,7 +77,7 @@ def dead_letter_routes(shelf: DeadLetterShelf, limits: WebLimits) -> list[web.Ro
             what="the letters of a page",
             setting="task.max_page_size",
         )
-        before = whole_number(request, "before", default=-1) if "before" in request.query else None
+        before = whole_number(request, "before", default=0) if "before" in request.query else None
         found = await shelf.page(limit=limit, before=before, reason=request.query.get("reason"))
         views = [view_of(letter) for letter in found.letters]
         return json_answer({"dead_letters": views, "next_before": found.next_before})
@@ -88,13 +88,12 @@ def dead_letter_routes(shelf: DeadLetterShelf, limits: WebLimits) -> list[web.Ro
 
     async def redrive(request: web.Request) -> web.Response:
         number = _number(request)
-        letter = await shelf.letter(number)
-        written = await shelf.redrive(number)
-        told: Redriven = {
+        sent = await shelf.redrive(number)
+        told: RedrivenView = {
             "number": number,
-            "topic": letter.source_topic,
-            "partition": written.partition,
-            "offset": written.offset,
+            "topic": sent.topic,
+            "partition": sent.partition,
+            "offset": sent.offset,
         }
         return json_answer(told, status=202)
 

@@ -14,7 +14,7 @@ from models.rows import TaskRow
 from models.states import TaskState
 from models.tasks import TaskRequest
 from models.units import ItemFailure
-from web.dead_letters import DeadLetterPage, DeadLetterView, Redriven
+from web.dead_letters import DeadLetterPage, DeadLetterView, RedrivenView
 from web.health import Health
 from web.limits import DEFAULT_PAGE_SIZE, DEFAULT_RESULT_ITEMS, WebLimits
 from web.search import SearchAnswer
@@ -242,7 +242,7 @@ def _other_operations(limits: WebLimits) -> list[Operation]:
         ),
         Operation(
             "POST", "/dead-letters/{number}/redrive",
-            "Send a dead letter back to the topic it came from", {202: Redriven},
+            "Send a dead letter back to the topic it came from", {202: RedrivenView},
             tag="dead letters", refusals=(404, 409, 503),
         ),
         Operation(

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from models.dead_letters import DeadLetter, DeadPage
+from models.dead_letters import DeadLetter, DeadPage, Redriven
 from models.encoding import EncodeOptions
 from models.metrics import Tally
 from models.paging import Page, PageQuery
@@ -42,18 +42,6 @@ class Queue(Protocol):
         """How long the task has waited that waits longest."""
 
 
-class Place(Protocol):
-    """Where a record lies."""
-
-    @property
-    def partition(self) -> int:
-        """Its partition."""
-
-    @property
-    def offset(self) -> int:
-        """Its offset."""
-
-
 class DeadLetterShelf(Protocol):
     """The dead letters; every call may raise BrokerUnavailable."""
 
@@ -63,7 +51,7 @@ class DeadLetterShelf(Protocol):
     async def letter(self, number: int) -> DeadLetter:
         """Read one; raise LetterNotFound."""
 
-    async def redrive(self, number: int) -> Place:
+    async def redrive(self, number: int) -> Redriven:
         """Send one back to its source; raise LetterNotFound or LetterCut."""
 
 

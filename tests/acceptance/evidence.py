@@ -4,28 +4,16 @@ from collections import Counter
 from collections.abc import Mapping
 
 import orjson
-import weaviate
-from weaviate.config import AdditionalConfig, Timeout
 
 from scripts.stack import StackState
 from stores.weaviate_schema import class_name
 from tests.harness import Log
+from tests.harness.weaviate import weaviate_client
 
 
 def stored_items(stack: StackState, collection: str) -> Counter[tuple[str, str]]:
     """Count the objects of each (task, item) in a collection, one by one."""
-    host, port = stack.settings["database.weaviate_url"].removeprefix("http://").split(":")
-    grpc_host, grpc_port = stack.settings["database.weaviate_grpc_url"].split(":")
-    client = weaviate.connect_to_custom(
-        http_host=host,
-        http_port=int(port),
-        http_secure=False,
-        grpc_host=grpc_host,
-        grpc_port=int(grpc_port),
-        grpc_secure=False,
-        additional_config=AdditionalConfig(timeout=Timeout(init=30, query=60)),
-    )
-    with client:
+    with weaviate_client(stack) as client:
         objects = client.collections.use(class_name(collection)).with_tenant("default")
         found = objects.iterator(return_properties=["task", "item"], cache_size=1000)
         return Counter(

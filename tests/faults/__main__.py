@@ -57,9 +57,10 @@ def _caught(bug: str, first_seed: int) -> bool:
     for seed in range(first_seed, first_seed + BUDGET_SEEDS):
         with tempfile.TemporaryDirectory(prefix="vectorize-faults-") as folder:
             run = seeded_bugs.run_one(bug, Path(folder), seed=seed, say=_say)
-            caught, outcome = asyncio.run(run)
-        print(f"{bug}, seed {seed}: {'caught' if caught else 'NOT CAUGHT'}: {outcome.line()}")
-        if caught:
+            outcome = asyncio.run(run)
+        told = "NOT CAUGHT" if outcome.clean else "caught"
+        print(f"{bug}, seed {seed}: {told}: {outcome.line()}", flush=True)
+        if not outcome.clean:
             return True
     return False
 

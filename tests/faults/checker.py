@@ -43,6 +43,10 @@ class Verdict:
     least_cosine: float | None
 
 
+#: Of what was only measured.
+NOTHING_JUDGED = Verdict((), 0, 0, 0, 0, 0, 0, None)
+
+
 def check(
     history: Sequence[Note],
     view: SystemView,
@@ -57,7 +61,7 @@ def check(
         *(found for rule in RULES_OF_CLIENTS for found in rule(history, view)),
         *(found for rule in RULES_OF_RESULTS for found in rule(view)),
         *rules_of_results.wrong_texts(view, texts),
-        *rules_of_results.innocents_failed(view, texts, bad),
+        *rules_of_results.wrongly_failed(view, texts, bad),
         *rules_of_results.wrong_vectors(view.objects, cosines),
     ]
     unanswered = {note.key for note in ends(history, Op.SUBMIT, Phase.UNKNOWN)}

@@ -2,13 +2,14 @@
 
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
-from tests.faults.checker import Verdict
+from tests.faults.checker import NOTHING_JUDGED, Verdict
 from tests.faults.view import Fault
 from tests.harness.service import CHECKOUT
 
@@ -20,6 +21,7 @@ WRONG = (
     Fault.MISSING_RESULT,
     Fault.ORPHAN,
     Fault.INNOCENT_FAILED,
+    Fault.BAD_STORED,
 )
 BACKWARD = (Fault.BACKWARD, Fault.ILLEGAL, Fault.FORGOTTEN, Fault.CANCEL_IGNORED)
 
@@ -79,15 +81,19 @@ def outcome_of(
     *,
     seed: int,
     trials: int,
-    verdict: Verdict,
+    verdict: Verdict = NOTHING_JUDGED,
+    tasks: int | None = None,
     recovered_s: Sequence[float] = (),
-    unrecovered: int = 0,
-    facts: dict[str, float] | None = None,
+    faults: Mapping[str, int] | None = None,
+    facts: Mapping[str, float] | None = None,
 ) -> Outcome:
-    """Sum a verdict up."""
+    """Sum a verdict up; `faults` are counts beside it that must be zero, `facts` any others.
+
+    What was only measured has no verdict, and says by itself how many `tasks` that took.
+    """
     kinds = [finding.kind for finding in verdict.findings]
     named = {Fault.LOST, *DUPLICATED, *WRONG, *BACKWARD}
-    rest = [kind for kind in kinds if kind not in named]
+    rest = Counter(kind.value for kind in kinds if kind not in named)
     return Outcome(
         requirement=requirement,
         title=title,
@@ -96,7 +102,7 @@ def outcome_of(
         machine=platform.processor() or platform.machine(),
         seed=seed,
         trials=trials,
-        tasks=verdict.acked,
+        tasks=verdict.acked if tasks is None else tasks,
         objects=verdict.objects,
         unknown=verdict.unknown,
         recovered=verdict.recovered,
@@ -104,45 +110,21 @@ def outcome_of(
         duplicated=sum(kind in DUPLICATED for kind in kinds),
         wrong=sum(kind in WRONG for kind in kinds),
         backward=sum(kind in BACKWARD for kind in kinds),
-        other={kind.value: rest.count(kind) for kind in sorted(set(rest))}
-        | ({"not recovered": unrecovered} if unrecovered else {}),
+        other={name: count for name, count in {**rest, **(faults or {})}.items() if count},
         least_cosine=verdict.least_cosine,
         recovery_s=tuple(round(each, 2) for each in recovered_s),
-        facts=facts or {},
+        facts=dict(facts or {}),
         examples=tuple(
             f"{each.kind.value}: {each.task} {each.detail}" for each in verdict.findings[:5]
         ),
     )
 
 
-def outcome_of_figures(
-    requirement: str, title: str, *, seed: int, trials: int, tasks: int, facts: dict[str, float]
-) -> Outcome:
-    """An outcome of something that was measured, not judged."""
-    return Outcome(
-        requirement=requirement,
-        title=title,
-        at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        commit=commit(),
-        machine=platform.processor() or platform.machine(),
-        seed=seed,
-        trials=trials,
-        tasks=tasks,
-        objects=0,
-        unknown=0,
-        recovered=0,
-        lost=0,
-        duplicated=0,
-        wrong=0,
-        backward=0,
-        other={},
-        least_cosine=None,
-        facts=facts,
-    )
-
-
 def commit() -> str:
-    """The commit that runs here, with a + where files differ from it."""
+    """The commit that runs here, with a + where files differ from it.
+
+    But for the ledger and its page, which the runs themselves write.
+    """
 
     def git(*words: str) -> str:
         done = subprocess.run(
@@ -150,4 +132,5 @@ def commit() -> str:
         )
         return done.stdout.strip()
 
-    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain") else "")
+    changed = git("status", "--porcelain", "--", ".", ":!docs/reliability.*")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")

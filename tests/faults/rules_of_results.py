@@ -54,13 +54,13 @@ def wrong_texts(view: SystemView, texts: Texts) -> Iterator[Finding]:
             yield Finding(Fault.WRONG_TEXT, each.task, f"item {each.index} holds another text")
 
 
-def innocents_failed(view: SystemView, texts: Texts, bad: Bad) -> Iterator[Finding]:
-    """Tasks of which more items failed than had a bad text."""
+def wrongly_failed(view: SystemView, texts: Texts, bad: Bad) -> Iterator[Finding]:
+    """Tasks of which more, or fewer, items failed than had a bad text."""
     for task, row in view.tasks.items():
         culprits = sum(map(bad, texts.get(task, ())))
-        if task in texts and row.state in {"completed", "failed"} and row.failed > culprits:
-            detail = f"{row.failed} items failed, {culprits} of them were bad"
-            yield Finding(Fault.INNOCENT_FAILED, task, detail)
+        if task in texts and row.state in {"completed", "failed"} and row.failed != culprits:
+            kind = Fault.INNOCENT_FAILED if row.failed > culprits else Fault.BAD_STORED
+            yield Finding(kind, task, f"{row.failed} items failed, {culprits} were bad")
 
 
 def wrong_vectors(objects: Sequence[StoredObject], cosines: Sequence[float]) -> Iterator[Finding]:

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import orjson
-import weaviate
-from weaviate.config import AdditionalConfig, Timeout
 
 from scripts.stack import StackState
 from stores.weaviate_schema import class_name
 from tests.faults.clients import Clients
 from tests.faults.view import StoredObject, SystemView, TaskRecord, TaskView
 from tests.harness import Log
+from tests.harness.weaviate import weaviate_client
 
 PAGE = 1000
 #: `topic[partition]@offset`, as dead letters name their source.
@@ -74,18 +73,7 @@ def _sources(topic: str, dead: Iterable[Any]) -> Iterator[tuple[int, int]]:
 
 def stored_objects(stack: StackState, collection: str) -> Iterator[StoredObject]:
     """Every object of a collection with its vector."""
-    host, port = stack.settings["database.weaviate_url"].removeprefix("http://").split(":")
-    grpc_host, grpc_port = stack.settings["database.weaviate_grpc_url"].split(":")
-    client = weaviate.connect_to_custom(
-        http_host=host,
-        http_port=int(port),
-        http_secure=False,
-        grpc_host=grpc_host,
-        grpc_port=int(grpc_port),
-        grpc_secure=False,
-        additional_config=AdditionalConfig(timeout=Timeout(init=30, query=60)),
-    )
-    with client:
+    with weaviate_client(stack) as client:
         objects = client.collections.use(class_name(collection)).with_tenant("default")
         for each in objects.iterator(include_vector=True, cache_size=PAGE):
             yield _object(each)

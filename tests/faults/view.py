@@ -28,6 +28,8 @@ class Fault(StrEnum):
     """An object's text is not the one that was submitted there."""
     INNOCENT_FAILED = "innocent failed"
     """More of a task's items failed than were bad."""
+    BAD_STORED = "bad stored"
+    """Fewer of a task's items failed than were bad: what breaks the model has a vector."""
     BACKWARD = "backward"
     """A reader saw a task go back."""
     ILLEGAL = "illegal"

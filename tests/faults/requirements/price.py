@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from scripts.stack import StackState, start_stack, stop_stack
 from tests.faults.orders import VARIABLE, Faults
-from tests.faults.outcome import Outcome, outcome_of_figures
+from tests.faults.outcome import Outcome, outcome_of
 from tests.faults.rig import COMMAND, texts_of
 from tests.harness import Log
 from tests.harness.fleet import Fleet
@@ -49,7 +49,7 @@ async def run(
         await asyncio.to_thread(stop_stack, state.directory)
     figures = {"ratio, median": median(ratios), "least": min(ratios), "most": max(ratios)}
     facts = {name: round(value, 3) for name, value in figures.items()}
-    return outcome_of_figures(NAME, TITLE, seed=seed, trials=rounds, tasks=tasks, facts=facts)
+    return outcome_of(NAME, TITLE, seed=seed, trials=rounds, tasks=tasks, facts=facts)
 
 
 def _fleet(state: StackState, folder: Path, bug: str | None) -> Fleet:

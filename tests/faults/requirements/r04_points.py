@@ -45,9 +45,15 @@ async def run(
         verdict = await trial.judge()
     left = _left(armed)
     say(f"  {len(armed) - len(left)} of {len(armed)} points reached, not {left[:5]}")
-    facts = {"deaths": float(sum(deaths.values())), "points not reached": float(len(left))}
-    trials = len(armed) - len(left)
-    return outcome_of(NAME, TITLE, seed=seed, trials=trials, verdict=verdict, facts=facts)
+    return outcome_of(
+        NAME,
+        TITLE,
+        seed=seed,
+        trials=len(armed) - len(left),
+        verdict=verdict,
+        faults={"points not reached": len(left)},
+        facts={"deaths": sum(deaths.values())},
+    )
 
 
 def _armed(folder: Path, passes: int, dice: Random) -> Iterator[Armed]:

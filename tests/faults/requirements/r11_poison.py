@@ -49,12 +49,15 @@ async def run(
         async with asyncio.timeout(LIMIT_S):
             await working
         verdict = await trial.judge()
-    facts = {
-        "worker deaths": float(sum(costs)),
-        "most deaths for one": float(max(costs)),
-        "too many deaths": float(sum(cost > MOST_DEATHS for cost in costs)),
-    }
-    return outcome_of(NAME, TITLE, seed=seed, trials=poisons, verdict=verdict, facts=facts)
+    return outcome_of(
+        NAME,
+        TITLE,
+        seed=seed,
+        trials=poisons,
+        verdict=verdict,
+        faults={"too many deaths": sum(cost > MOST_DEATHS for cost in costs)},
+        facts={"worker deaths": sum(costs), "most deaths for one": max(costs)},
+    )
 
 
 async def _one(trial: Rig, number: int, deaths: "dict[str, int]") -> int:

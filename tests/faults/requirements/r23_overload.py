@@ -54,11 +54,18 @@ async def run(folder: Path, *, seconds: float, seed: int, say: Callable[[str], N
         "goodput ÷ capacity": round(goodput / capacity, 3),
         "offered": float(offered),
         "refused with 503": float(answers.statuses[UNAVAILABLE]),
-        "refusals without Retry-After": float(answers.without_retry_after),
         "no answer": float(answers.statuses[None]),
         "master's most resident memory, MB": round(most_bytes / MB),
     }
-    return outcome_of(NAME, TITLE, seed=seed, trials=offered, verdict=verdict, facts=facts)
+    return outcome_of(
+        NAME,
+        TITLE,
+        seed=seed,
+        trials=offered,
+        verdict=verdict,
+        faults={"refusals without Retry-After": answers.without_retry_after},
+        facts=facts,
+    )
 
 
 async def _capacity(trial: Rig, seconds: float) -> float:

@@ -30,9 +30,15 @@ async def run(
                 )
             say(f"  batch {number + 1} of {batches}: {len(trial.clients.acked)} tasks so far")
         verdict = await trial.judge()
-        wanted = batches * (tasks + 1)
-        facts = {"tasks wanted": float(wanted), "tasks there": float(len(trial.clients.acked))}
-    return outcome_of(NAME, TITLE, seed=seed, trials=batches, verdict=verdict, facts=facts)
+        missing = batches * (tasks + 1) - len(trial.clients.acked)
+    return outcome_of(
+        NAME,
+        TITLE,
+        seed=seed,
+        trials=batches,
+        verdict=verdict,
+        faults={"more or fewer tasks": abs(missing)},
+    )
 
 
 async def _kill(trial: Rig) -> None:

@@ -31,6 +31,6 @@ async def run(
         trials=strikes,
         verdict=verdict,
         recovered_s=recovered_s,
-        unrecovered=trial.unrecovered,
+        faults={"not recovered": trial.unrecovered},
         facts=facts,
     )

@@ -19,6 +19,9 @@ from tests.faults.view import (
     TaskView,
 )
 
+#: What a text holds that is to fail.
+BAD = " bad"
+
 
 def vectors_of(texts: Sequence[str]) -> Vector:
     """Other texts, other directions."""
@@ -68,7 +71,7 @@ class Case:
         view = SystemView(
             self.tasks, self.announced, self.objects, self.records, self.dead, self.commits
         )
-        return check(self.notes, view, self.texts, vectors_of)
+        return check(self.notes, view, self.texts, vectors_of, bad=lambda text: BAD in text)
 
     @property
     def kinds(self) -> set[Fault]:
@@ -174,6 +177,13 @@ def _innocent_failed(case: Case) -> None:
     case.objects.pop()
 
 
+def _bad_stored(case: Case) -> None:
+    case.finished("c")
+    case.texts["c"][1] += BAD
+    [vector] = vectors_of([case.texts["c"][1]])
+    case.objects[-1] = replace(case.objects[-1], text=case.texts["c"][1], vector=vector)
+
+
 def _commit_too_far(case: Case) -> None:
     case.commits.append(CommitSample("g", "t", 0, committed=6, finished_to=5))
 
@@ -202,6 +212,7 @@ def _record_of_nothing(case: Case) -> None:
         (_not_found, {Fault.FORGOTTEN}),
         (_cancel_ignored, {Fault.CANCEL_IGNORED, Fault.ILLEGAL}),
         (_innocent_failed, {Fault.INNOCENT_FAILED}),
+        (_bad_stored, {Fault.BAD_STORED}),
         (_commit_too_far, {Fault.OFFSET_PAST_UNFINISHED}),
         (_record_of_nothing, {Fault.UNACCOUNTED}),
     ],

@@ -18,6 +18,7 @@ def letter(number: int, value: bytes = b'{"data": 5}', **more: object) -> DeadLe
         "attempts": 1,
         "source_topic": "vectorize.tasks",
         "source": SourcePlace(partition=2, offset=40 + number),
+        "origin": f"vectorize.tasks[2]@{40 + number}",
         "source_ms": 1_700_000_000_000,
         "buried_ms": 1_700_000_000_500,
         "key": None,

@@ -6,7 +6,7 @@ import pytest
 
 from models.encoding import LONGEST_PROMPT, EncodeOptions, Truncate
 from models.states import TaskState
-from tests.unit.web.conftest import MODEL
+from tests.unit.web.fakes import MODEL
 
 SUBMIT = "/tasks/submit"
 
