@@ -44,6 +44,7 @@ from stores.task_cache import TaskCache
 from stores.vector_cache import RedisVectorCache
 from stores.weaviate import WeaviateStore
 from streams.app import EX_CONFIG, StageApp, WebOptions, stage_app
+from streams.broker_clock import BrokerClock, keep_time
 from streams.dead_commands import add_dead_commands, open_shelf
 from streams.dead_letters import DeadLetters
 from streams.dead_shelf import DeadShelf
@@ -67,7 +68,8 @@ from streams.watchdog import Standstill, Watchdog, Wedged, call_check, standing_
 from streams.workers import WorkerWatch, beat_from, watch_for_ever
 from web.assembly import WebParts, mount, server_options, worker_routes
 
-CLOCK = SYSTEM_CLOCK
+#: One for all roles of a process: each asks the broker for its time.
+CLOCK = BrokerClock(SYSTEM_CLOCK)
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,9 @@ def new_app(parts: Parts, role: Role, web: WebOptions | None) -> StageApp:
     app.provision = partial(
         provision, kafka.bootstrap_servers, specs, kafka.replication_factor, kafka.start_timeout_s
     )
+    interval_s = settings.monitoring.heartbeat_interval_s
+    time = partial(keep_time, FaustProducer(app), parts.names.workers, CLOCK, interval_s)
+    app.background("clock", time)
     return app
 
 

@@ -18,7 +18,7 @@ from models.units import (
     Unit,
     UnitItem,
 )
-from models.vectors import Passport, StoredItem, Vector
+from models.vectors import Passport, Space, StoredItem, Vector
 from stores.vector_store import VectorWriter
 from streams import figures
 from streams.codec import BadRecord, Matrix, decode_vectors, encode
@@ -87,6 +87,7 @@ class Store:
     async def _store(self, header: EncodedUnit, vectors: Matrix) -> None:
         unit = header.unit
         if unit.task_id in await self._marks.cancelled([unit.task_id]):
+            await self._leave_nothing(unit)
             return
         begun_s = self._clock.monotonic_s()
         refusals = await self._write(header, vectors)
@@ -100,6 +101,18 @@ class Store:
         ]
         figures.ITEMS_STORED.inc(len(stored))
         await self._report(header, failures, stored, int(seconds * 1000))
+
+    async def _leave_nothing(self, unit: Unit) -> None:
+        """Remove what an earlier try of a cancelled unit wrote, here or in a process that died.
+
+        Nobody else would soon: such a try was not reported, so the sweep at the task's end, which
+        may have been before it, does not know of it.
+        """
+        space = Space(tenant=unit.tenant, collection=unit.collection, fingerprint=unit.fingerprint)
+        async with self._turns.turn(unit.lane):
+            removed = await self._writer.delete_task(space, unit.task_id)
+        if removed:
+            log.info("removed_what_a_try_left", task_id=unit.task_id, removed=removed)
 
     async def _write(self, header: EncodedUnit, vectors: Matrix) -> list[ItemFailure | None]:
         unit = header.unit

@@ -16,6 +16,8 @@ from streams.records import Headers
 
 Sent = Awaitable[RecordMetadata]
 
+#: Kafka's mark of a timestamp that the broker gave.
+LOG_APPEND_TIME = 1
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
@@ -29,6 +31,8 @@ class Written:
 
     partition: int
     offset: int
+    appended_ms: int | None = None
+    """When the broker appended it, by its own clock; None where its topic keeps other times."""
 
 
 class Producer(Protocol):
@@ -114,7 +118,8 @@ async def acknowledged(sent: Sent) -> Written:
         raise RecordTooLarge from error
     except Exception as error:
         raise BrokerUnavailable(f"Kafka did not take the record: {error!r}") from error
-    return Written(place.partition, place.offset)
+    stamped = place.timestamp if place.timestamp_type == LOG_APPEND_TIME else None
+    return Written(place.partition, place.offset, stamped)
 
 
 PartitionOf = Callable[[bytes], int]

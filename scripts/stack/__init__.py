@@ -7,6 +7,7 @@ logs and `state.json`; several stacks run side by side. `docs/stack.md` is the g
 
 from scripts.stack.errors import MissingTool, PortTaken, ServerFailed, StackError
 from scripts.stack.lifecycle import (
+    advertise,
     kill_service,
     start_service,
     start_stack,
@@ -25,6 +26,7 @@ __all__ = [
     "ServerStatus",
     "StackError",
     "StackState",
+    "advertise",
     "kill_service",
     "load_state",
     "stack_status",

@@ -10,7 +10,7 @@ from scripts.stack.errors import ServerFailed
 from scripts.stack.places import log_file
 from scripts.stack.progress import Say
 from scripts.stack.readiness import kafka_answers, last_lines
-from scripts.stack.recipe import Launch, Ports, Recipe, clean_environment
+from scripts.stack.recipe import ADVERTISED, Launch, Ports, Recipe, clean_environment
 
 LARGEST_RECORD_BYTES = 10 * 1024 * 1024
 
@@ -28,12 +28,13 @@ _LOG4J = """<Configuration status="ERROR">
 
 def _properties(folder: Path, ports: Ports) -> dict[str, object]:
     client, controller = f"127.0.0.1:{ports['main']}", f"127.0.0.1:{ports['controller']}"
+    told = f"127.0.0.1:{ports.get(ADVERTISED, ports['main'])}"
     return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@{controller}",
         "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{client}",
+        "advertised.listeners": f"PLAINTEXT://{told}",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": folder / "data",

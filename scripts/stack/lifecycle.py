@@ -16,7 +16,7 @@ from scripts.stack.ports import owner_of
 from scripts.stack.processes import ProcessRef, end, is_alive, kill, send, spawn
 from scripts.stack.progress import Say, say_nothing
 from scripts.stack.readiness import is_ready
-from scripts.stack.recipe import Launch
+from scripts.stack.recipe import ADVERTISED, Launch
 from scripts.stack.recipes import RECIPES
 from scripts.stack.state import (
     SERVICES,
@@ -92,8 +92,9 @@ def _prepare(state: StackState, name: str, launches: dict[str, Launch], say: Say
     """Places the server and adds its launch, or notes why it must stay off."""
     recipe = RECIPES[name]
     server = place(state, name, recipe, say)
+    told = {ADVERTISED: state.advertised[name]} if name in state.advertised else {}
     try:
-        launches[name] = recipe.prepare(_own_folder(state, name), server.ports, say)
+        launches[name] = recipe.prepare(_own_folder(state, name), {**server.ports, **told}, say)
     except MissingTool as error:
         if recipe.settings_when_off is None:
             raise
@@ -219,6 +220,14 @@ def kill_service(directory: Path, name: str) -> StackState:
     state = _known(directory.resolve(), name)
     kill(state.server(name).process)
     return state
+
+
+def advertise(directory: Path, name: str, port: int) -> None:
+    """From its next start on, let a server name this port of a proxy to its clients (Kafka)."""
+    directory = directory.resolve()
+    with _lock(directory, say_nothing):
+        state = _known(directory, name)
+        save_state(state.model_copy(update={"advertised": {**state.advertised, name: port}}))
 
 
 def _known(directory: Path, name: str) -> StackState:

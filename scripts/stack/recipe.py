@@ -8,6 +8,8 @@ from scripts.stack.places import environment
 from scripts.stack.progress import Say
 
 Ports = Mapping[str, int]
+#: Among the ports of a server that tells its clients where it is: the port it is to name.
+ADVERTISED = "advertised"
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
 

@@ -55,6 +55,8 @@ class StackState(BaseModel):
     up: bool = False
     """Whether the servers are meant to run: true between `up` and `down`."""
     servers: dict[str, ServerState] = {}
+    advertised: dict[str, int] = {}
+    """Ports that servers name to their clients in place of their own: a proxy's."""
 
     @computed_field  # type: ignore[prop-decorator]  # mypy: decorators on properties
     @property

@@ -1,7 +1,8 @@
 """Judges a history by what the system says after a drain. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tests.faults import rules_of_clients, rules_of_results
 from tests.faults.history import Note, Op, Phase, ends
@@ -41,6 +42,9 @@ class Verdict:
     """Committed offsets that were looked at."""
     announced_again: int
     least_cosine: float | None
+    slowest_submit_s: float = 0.0
+    states: Mapping[str, int] = field(default_factory=dict)
+    """How many tasks ended, or stand, in each state."""
 
 
 #: Of what was only measured.
@@ -75,6 +79,8 @@ def check(
         samples=len(view.commits),
         announced_again=len(view.announced) - len({task for task, _ in view.announced}),
         least_cosine=min(cosines, default=None),
+        slowest_submit_s=rules_of_clients.slowest_submit_s(history),
+        states=Counter(task.state for task in view.tasks.values()),
     )
 
 

@@ -94,10 +94,11 @@ class Clients:
             self.acked[str(told.body["task_id"])] = [text]
         return told
 
-    async def read(self, client: str, task_id: str) -> str | None:
-        """Read a task once, at any master; give its state where it was told."""
+    async def read(self, client: str, task_id: str, *, at: Process | None = None) -> str | None:
+        """Read a task once, at this master or any; give its state where it was told."""
         note = Note(client=client, op=Op.READ, task=task_id)
-        told = await self._noted(note, "GET", f"/tasks/{task_id}", self.dice.choice(self.masters))
+        master = at or self.dice.choice(self.masters)
+        told = await self._noted(note, "GET", f"/tasks/{task_id}", master)
         return str(told.body["status"]) if told is not None and told.status == OK else None
 
     async def until_final(self, client: str, task_id: str, *, look_s: float) -> str:

@@ -1,15 +1,17 @@
-"""The faults: processes killed, drained and frozen; servers killed, frozen and emptied."""
+"""The faults: processes killed, drained, frozen; servers too, emptied, or cut off by the net."""
 
 import asyncio
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import psutil
 import redis.asyncio
 
 from scripts.stack import kill_service, load_state, start_service
+from tests.faults.mischief import Mischief
 from tests.faults.rig import Rig
 from tests.faults.striking import Fault, Strike
 from tests.harness.fleet import DRAIN_S, Process
@@ -18,6 +20,18 @@ from tests.harness.fleet import DRAIN_S, Process
 RESTART_S = (0.1, 1.0)
 #: Longer than the session timeout of the rig's processes (6 s): its partitions go to another.
 PAST_SESSION_S = (8.0, 12.0)
+#: How many processes of each role may run at a time.
+SIZES = (1, 2, 3, 4)
+#: What a network may do.
+MISCHIEFS = {
+    "resets": Mischief(reset=True),
+    "refuses": Mischief(refuse=True),
+    "swallows all": Mischief(blackhole=True),
+    "carries one way only": Mischief(half_open=True),
+    "is slow": Mischief(latency_s=0.3, jitter_s=0.5),
+    "is narrow": Mischief(bytes_per_s=20_000, slice_bytes=100),
+    "cuts within an answer": Mischief(cut_after_bytes=5_000),
+}
 
 
 class DrainFailed(Exception):
@@ -48,6 +62,38 @@ async def drain(rig: Rig) -> Strike:
     assert took_s <= DRAIN_S
     victim.start()
     return Strike(victim.name, since_s)
+
+
+async def resize(rig: Rig) -> Strike:
+    """Run another number of processes of each role: they join, leave in order, or are killed.
+
+    The first master stays: the trial looks through it.
+    """
+    wanted = rig.dice.choice([size for size in SIZES if size != len(_running(rig, "embed"))])
+    for role in ("master", "embed", "store"):
+        running = _running(rig, role)
+        for _ in range(wanted - len(running)):
+            rig.start_another(role)
+        for victim in running[max(wanted, 1) :]:
+            await (
+                victim.terminate() if rig.dice.random() < 0.5 else asyncio.to_thread(victim.kill)
+            )
+    return Strike(f"{wanted} of each role", time.monotonic())
+
+
+def _running(rig: Rig, role: str) -> list[Process]:
+    return [each for each in rig.of(role) if each.alive]
+
+
+async def kill_behind_frozen_broker(rig: Rig) -> Strike:
+    """Freeze Kafka in the middle of work, SIGKILL a process meanwhile, wake Kafka."""
+    frozen = asyncio.create_task(freeze_server(rig, "kafka", (1.0, 30.0)))
+    await asyncio.sleep(rig.dice.uniform(0.1, 0.9))
+    victim = rig.dice.choice(rig.fleet.processes)
+    await asyncio.to_thread(victim.kill)
+    strike = await frozen
+    victim.start()
+    return Strike(f"{victim.name} killed behind a frozen Kafka", strike.since_s)
 
 
 async def freeze(rig: Rig) -> Strike:
@@ -90,6 +136,19 @@ async def flush(rig: Rig) -> Strike:
     async with redis.asyncio.from_url(rig.stack.settings["database.redis_url"]) as client:
         await client.flushall()
     return Strike("redis emptied", time.monotonic())
+
+
+async def harm_network(rig: Rig, server: str, away_s: tuple[float, float]) -> Strike:
+    """Harm all that passes between the service and a server, for a while."""
+    what, mischief = rig.dice.choice(list(MISCHIEFS.items()))
+    if mischief.cut_after_bytes is not None:
+        mischief = replace(mischief, cut_after_bytes=rig.dice.randrange(mischief.cut_after_bytes))
+    rig.net.harm(server, mischief)
+    try:
+        await asyncio.sleep(rig.dice.uniform(*away_s))
+    finally:
+        rig.net.heal(server)
+    return Strike(f"{server} behind a network that {what}", time.monotonic())
 
 
 def outages(name: str, away_s: tuple[float, float]) -> list[Fault]:

@@ -42,6 +42,7 @@ class Outcome(BaseModel):
     objects: int
     unknown: int
     recovered: int
+    samples: int = 0
     lost: int
     duplicated: int
     wrong: int
@@ -71,7 +72,7 @@ class Outcome(BaseModel):
             f"{self.requirement}: {self.trials} trials, {self.tasks} tasks: lost {self.lost}, "
             f"duplicated {self.duplicated}, wrong {self.wrong}, backward {self.backward}"
             f"{''.join(f', {name} {number}' for name, number in self.other.items())}"
-            f"{recovery}{facts}{told}"
+            f"{recovery}, {self.samples} commits judged{facts}{told}"
         )
 
 
@@ -106,6 +107,7 @@ def outcome_of(
         objects=verdict.objects,
         unknown=verdict.unknown,
         recovered=verdict.recovered,
+        samples=verdict.samples,
         lost=kinds.count(Fault.LOST),
         duplicated=sum(kind in DUPLICATED for kind in kinds),
         wrong=sum(kind in WRONG for kind in kinds),

@@ -7,13 +7,17 @@ from functools import partial
 from pathlib import Path
 
 from tests.faults import faults
+from tests.faults.orders import Faults
 from tests.faults.outcome import Outcome
 from tests.faults.requirements import (
     mixed,
     price,
     r04_points,
+    r06_replay,
     r11_poison,
+    r12_errors,
     r23_overload,
+    r26_reads,
     r30_batch,
     under_faults,
 )
@@ -80,6 +84,12 @@ PARTS = (
         long=partial(mixed.run, tasks=3_000, texts=8, strikes=60),
     ),
     striking(
+        "R1",
+        "Kafka frozen for 5 s or killed while clients submit",
+        faults.any_of(faults.outages("kafka", (5.0, 5.0))),
+        long=Load(15, Shape(tasks=1_000, texts=1, submitters=48)),
+    ),
+    striking(
         "R2-model",
         "SIGKILL of masters, embed and store workers, MiniLM",
         faults.kill,
@@ -98,6 +108,13 @@ PARTS = (
         long=partial(r04_points.run, passes=3, texts=8),
     ),
     striking(
+        "R5",
+        "SIGKILL of a process behind a Kafka that is frozen for 1 to 30 s",
+        faults.kill_behind_frozen_broker,
+        long=Load(15, Shape(tasks=500, texts=8)),
+    ),
+    Part(r06_replay.NAME, r06_replay.TITLE, long=partial(r06_replay.run, tasks=500, texts=8)),
+    striking(
         "R9",
         "cancels at moments of chance, with kills",
         faults.kill,
@@ -113,13 +130,33 @@ PARTS = (
     Part(
         r11_poison.NAME,
         r11_poison.TITLE,
-        short=partial(r11_poison.run, poisons=2, texts=8),
-        long=partial(r11_poison.run, poisons=10, texts=32),
+        short=partial(r11_poison.run, poisons=3, texts=8),
+        long=partial(r11_poison.run, poisons=12, texts=32),
+    ),
+    Part(
+        r12_errors.NAME,
+        r12_errors.TITLE,
+        long=partial(r12_errors.run, tasks=1_000, texts=8),
     ),
     Part(
         r23_overload.NAME,
         r23_overload.TITLE,
         long=partial(r23_overload.run, seconds=300.0),
+    ),
+    Part(r26_reads.NAME, r26_reads.TITLE, long=partial(r26_reads.run, tasks=10_000)),
+    striking(
+        "R28",
+        "every process's clock an hour off, this way or that, with kills and deadlines of 10 min",
+        faults.kill,
+        long=Load(
+            10,
+            Shape(
+                tasks=500,
+                texts=8,
+                fields={"deadline_s": 600},
+                faults=Faults(skew_s=3600.0),
+            ),
+        ),
     ),
     Part(
         r30_batch.NAME,
@@ -130,6 +167,12 @@ PARTS = (
         price.NAME,
         price.TITLE,
         long=partial(price.run, rounds=7, tasks=300, texts=64),
+    ),
+    striking(
+        "R17",
+        "1 to 4 processes of each role, another number again and again, half of them killed",
+        faults.resize,
+        long=Load(20, Shape(tasks=1_000, texts=8)),
     ),
     striking(
         "R18",
@@ -154,5 +197,18 @@ PARTS = (
         "Weaviate killed or frozen for 5 to 60 s",
         faults.any_of(faults.outages("weaviate", (5.0, 60.0))),
         long=Load(10, Shape(tasks=500, texts=8)),
+    ),
+    *(
+        striking(
+            f"{name}-net",
+            f"the network to {title} resets, refuses, swallows, carries one way, is slow, cuts",
+            partial(faults.harm_network, server=server, away_s=away_s),
+            long=Load(12, Shape(tasks=300, texts=8, proxied=True)),
+        )
+        for name, title, server, away_s in (
+            ("R19", "Kafka", "kafka", (2.0, 20.0)),
+            ("R20", "Redis", "redis", (2.0, 10.0)),
+            ("R21", "Weaviate", "weaviate", (2.0, 20.0)),
+        )
     ),
 )

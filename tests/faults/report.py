@@ -54,11 +54,13 @@ def _note(runs: Sequence[Outcome]) -> str:
     """What else a part's runs told, and where they came from."""
     cosines = [run.least_cosine for run in runs if run.least_cosine is not None]
     facts = {name: max(run.facts.get(name, 0.0) for run in runs) for name in runs[0].facts}
+    samples = sum(run.samples for run in runs)
+    commits = ", ".join(sorted({run.commit for run in runs}))
     told = "".join(f", {name} {value:g}" for name, value in facts.items())
     return (
         f"- {runs[0].requirement}: {sum(run.objects for run in runs):,} vectors compared, least "
         f"cosine {min(cosines, default=0):.6f}; {sum(run.unknown for run in runs):,} submits "
-        f"without an answer{told}; commits {', '.join(sorted({run.commit for run in runs}))}; "
+        f"without an answer; {samples:,} committed offsets judged{told}; commits {commits}; "
         f"seeds {', '.join(str(run.seed) for run in runs)}"
     )
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -14,18 +14,16 @@ from scripts.stack import StackState, start_stack, stop_stack
 from tests.faults.checker import Verdict, check
 from tests.faults.clients import Clients, read_for_ever
 from tests.faults.history import HistoryWriter, read_history
+from tests.faults.net import Net, proxied
 from tests.faults.orders import VARIABLE, Faults
 from tests.faults.reference import Reference
 from tests.faults.rules_of_results import orphans
+from tests.faults.sampling import Sampler, sampling
 from tests.faults.seeing import look
 from tests.faults.view import SystemView
 from tests.harness.fleet import Fleet, Process
 from tests.harness.poison import EATS, EXITS, HANGS, RAISES
 
-#: How long a drain may take beyond what the work itself needs.
-DRAIN_LIMIT_S = 60.0
-#: How long a submitter waits for one task before it goes on with the next.
-PATIENCE_S = 60.0
 READERS = 2
 #: How long vectors of cancelled tasks may be there after the drain.
 SWEEP_LIMIT_S = 30.0
@@ -53,6 +51,12 @@ class Shape:
     """Share of tasks with a text over which the model raises."""
     cancel_share: float = 0.0
     """Share of tasks that are cancelled at a moment of chance."""
+    fields: Mapping[str, object] = field(default_factory=dict)
+    """What else each task asks for."""
+    proxied: bool = False
+    """Whether proxies stand before the servers, for the network to be harmed."""
+    patience_s: float = 60.0
+    """How long one task may take, and the drain at the end, before it counts as lost."""
 
 
 @dataclass
@@ -63,12 +67,18 @@ class Rig:
     stack: StackState
     fleet: Fleet
     clients: Clients
+    sampler: Sampler
+    net: Net
     dice: random.Random
     say: Callable[[str], None]
     unrecovered: int = 0
     """Faults after which work did not go on in time."""
     measured: dict[str, list[float]] = field(default_factory=dict)
     """What faults measured by the way."""
+
+    def start_another(self, role: str) -> Process:
+        """Start one more process like those of this role."""
+        return self.fleet.add(role, command=COMMAND if self.shape.faults else None)
 
     @property
     def masters(self) -> list[Process]:
@@ -97,14 +107,14 @@ class Rig:
         for number in numbers:
             if number >= self.shape.tasks and enough.is_set():
                 return
-            texts = self._texts(number)
-            task_id = await self.clients.submit(client, f"{self.fleet.prefix}-{number}", texts)
+            texts, key = self._texts(number), f"{self.fleet.prefix}-{number}"
+            task_id = await self.clients.submit(client, key, texts, **self.shape.fields)
             assert task_id is not None, "a good task was refused"
             if self.dice.random() < self.shape.cancel_share:
                 await asyncio.sleep(self.dice.uniform(0, MOST_CANCEL_S))
                 await self.clients.cancel(client, task_id)
             with suppress(TimeoutError):  # whether it is lost is judged at the end
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(self.shape.patience_s):
                     await self.clients.until_final(client, task_id, look_s=self.shape.look_s)
 
     def _texts(self, number: int) -> list[str]:
@@ -118,10 +128,12 @@ class Rig:
         """Drain, look at everything, and judge the history by it."""
         began_s = time.monotonic()
         await self.fleet.all_ready()
-        states = await self.clients.all_final(DRAIN_LIMIT_S)
+        states = await self.clients.all_final(self.shape.patience_s)
         missing = len(self.clients.acked) - len(states)
         self.say(f"  drained in {time.monotonic() - began_s:.0f} s, {missing} not final")
         view = await self._swept_view()
+        final = {task: each.state for task, each in view.tasks.items()}
+        view = replace(view, commits=await self.sampler.judged(final))
         reference = await asyncio.to_thread(Reference, self.shape.model)
         history = read_history(self.clients.history.path)
         return await asyncio.to_thread(
@@ -145,17 +157,32 @@ async def rig(
     """Start everything, readers too; end everything, whatever happened."""
     state = await asyncio.to_thread(start_stack, folder / "stack", ephemeral=True)
     try:
-        fleet = Fleet(state, folder, **settings_of(shape))
-        try:
-            for role in shape.roles:
-                fleet.add(role, command=COMMAND if shape.faults else None)
-            await fleet.all_ready()
-            async with _clients(fleet, folder, seed) as clients:
-                yield Rig(shape, state, fleet, clients, random.Random(seed), say)
-        finally:
-            fleet.end()
+        async with _net(shape, state, seed) as net:
+            fleet = Fleet(net.before(state), folder, **settings_of(shape))
+            try:
+                for role in shape.roles:
+                    fleet.add(role, command=COMMAND if shape.faults else None)
+                await fleet.all_ready()
+                async with (
+                    _clients(fleet, folder, seed) as clients,
+                    sampling(state, fleet.prefix) as sampler,
+                ):
+                    dice = random.Random(seed)
+                    yield Rig(shape, state, fleet, clients, sampler, net, dice, say)
+            finally:
+                fleet.end()
     finally:
         await asyncio.to_thread(stop_stack, state.directory)
+
+
+@asynccontextmanager
+async def _net(shape: Shape, state: StackState, seed: int) -> AsyncIterator[Net]:
+    """Proxies where they are wanted, nothing otherwise."""
+    if not shape.proxied:
+        yield Net({})
+        return
+    async with proxied(state, random.Random(f"{seed} net")) as net:
+        yield net
 
 
 def settings_of(shape: Shape) -> dict[str, str]:

@@ -17,6 +17,7 @@ from embedding.catalog import ModelEntry
 from embedding.encoder import Encoder
 from embedding.lanes import LaneBatcher
 from embedding.loading import LoadOptions
+from models.clock import SystemClock
 from models.errors import BrokerUnavailable, VectorStoreUnavailable
 from stores.weaviate import WeaviateStore
 from streams.producing import FaustProducer, Sent
@@ -35,6 +36,8 @@ def apply(faults: Faults) -> None:
         _let_writes_fail(faults.writes_fail, dice)
     if faults.slow_s:
         _slow_down(faults.slow_s, dice)
+    if faults.skew_s:
+        _set_clock(dice.choice((-1, 1)) * faults.skew_s)
     if faults.poison:
         _poison_models()
     points.arm(faults.armed)
@@ -89,6 +92,15 @@ def _slowly(whole: Any, most_s: float, dice: random.Random) -> Any:
         return await whole(*given, **more)
 
     return slow
+
+
+def _set_clock(ahead_s: float) -> None:
+    now_ms = SystemClock.now_ms
+
+    def wrong(self: SystemClock) -> int:
+        return now_ms(self) + int(ahead_s * 1000)
+
+    SystemClock.now_ms = wrong  # type: ignore[method-assign]
 
 
 def _poison_models() -> None:

@@ -85,6 +85,12 @@ def cancel_ignored(history: Sequence[Note], view: SystemView) -> Iterator[Findin
             yield Finding(Fault.CANCEL_IGNORED, note.task, f"confirmed, but {row.state}")
 
 
+def slowest_submit_s(history: Sequence[Note]) -> float:
+    """How long the slowest answer to a submit took, whatever it said."""
+    answered = (note for note in history if note.op is Op.SUBMIT and note.status is not None)
+    return max((note.at_ns - note.began_ns for note in answered), default=0) / 1e9
+
+
 def acked(history: Sequence[Note]) -> dict[str, int]:
     """The tasks that were accepted, and when the first acceptance arrived (ns)."""
     found: dict[str, int] = {}

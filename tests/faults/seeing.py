@@ -20,7 +20,7 @@ _SOURCE = re.compile(rb"(?P<topic>.+)\[(?P<partition>\d+)\]@(?P<offset>\d+)")
 
 
 async def look(stack: StackState, prefix: str, clients: Clients) -> SystemView:
-    """Read everything there is."""
+    """Read everything there is but the committed offsets, which are looked at on the way."""
     log = Log(stack, prefix)
     return SystemView(
         tasks={task_id: view async for task_id, view in _tasks(clients)},
@@ -28,7 +28,6 @@ async def look(stack: StackState, prefix: str, clients: Clients) -> SystemView:
         objects=list(stored_objects(stack, clients.collection)),
         task_records=[_task_record(record) for record in await log.records("tasks")],
         dead=list(_sources(log.topic("tasks"), await log.records("dead"))),
-        commits=[],
     )
 
 

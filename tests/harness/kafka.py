@@ -59,7 +59,11 @@ class Log:
             yield sending
 
     async def records(self, topic: str) -> list[Record]:
-        """Every committed record that lies in a topic now."""
+        """Every committed record that lies now in `tasks`, `dead`, …"""
+        return await self.records_of(self.topic(topic))
+
+    async def records_of(self, topic: str) -> list[Record]:
+        """Every committed record that lies now in the topic of this full name."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.servers,
             group_id=None,
@@ -70,7 +74,7 @@ class Log:
         )
         await consumer.start()
         try:
-            return await _read_all(consumer, self.topic(topic))
+            return await _read_all(consumer, topic)
         finally:
             await consumer.stop()
 

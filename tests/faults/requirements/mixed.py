@@ -26,6 +26,7 @@ async def run(
     seed: int,
     say: Callable[[str], None],
     bug: str | None = None,
+    patience_s: float = 60.0,
 ) -> Outcome:
     """Strike `strikes` times while `tasks` tasks and more are worked on; `bug` is put in."""
     shape = Shape(
@@ -35,6 +36,7 @@ async def run(
         bad_share=0.15,
         cancel_share=0.2,
         submitters=24,
+        patience_s=patience_s,
         faults=Faults(
             bug=bug, seed=seed, sends_fail=0.02, writes_fail=0.05, slow_s=0.6, poison=True
         ),

@@ -8,11 +8,12 @@ from tests.faults.keeping import keeping
 from tests.faults.orders import Faults
 from tests.faults.outcome import Outcome, outcome_of
 from tests.faults.rig import Rig, Shape, rig, texts_of
-from tests.harness.poison import EXITS, HANGS
+from tests.harness.poison import EATS, EXITS, HANGS
 
 NAME = "R11"
-TITLE = "texts that end or hang their process, among good ones"
+TITLE = "texts that end, hang or bloat their process, among good ones"
 ROLES = ("master", "embed", "embed", "store")
+KINDS = (EXITS, HANGS, EATS)
 #: The most deaths of workers that one poison may cost.
 MOST_DEATHS = 3
 #: How long one poison may take to be found.
@@ -20,6 +21,7 @@ LIMIT_S = 240.0
 SETTINGS = {
     "VECTORIZE_MASTER_ENCODER_CALL_TIMEOUT_S": "3",
     "VECTORIZE_MASTER_ENCODER_ALONE_TIMEOUT_S": "3",
+    "VECTORIZE_MASTER_ENCODER_ALONE_MEMORY_MB": "1024",
 }
 
 
@@ -63,7 +65,7 @@ async def run(
 async def _one(trial: Rig, number: int, deaths: "dict[str, int]") -> int:
     """Send one poison among good texts; give the deaths until its task was final."""
     before = sum(deaths.values())
-    kind = (EXITS, HANGS)[number % 2]
+    kind = KINDS[number % len(KINDS)]
     texts = _with(texts_of(2_000_000 + number, trial.shape.texts), kind, trial.dice.random())
     key = f"{trial.fleet.prefix}-poison-{number}"
     began_s = asyncio.get_running_loop().time()

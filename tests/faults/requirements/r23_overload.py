@@ -19,8 +19,8 @@ TIMES = 3.0
 QUEUE_TASKS = 300
 SETTINGS = {"VECTORIZE_MASTER_SERVICE_MAX_QUEUE_TASKS": str(QUEUE_TASKS)}
 UNAVAILABLE = 503
-#: Tasks of one text in flight while the capacity is measured.
-AT_ONCE = 64
+#: Tasks of one text in flight while the capacity is measured, fewer than are shed.
+AT_ONCE = 256
 MB = 1024 * 1024
 
 
@@ -78,7 +78,7 @@ async def _capacity(trial: Rig, seconds: float) -> float:
             number = next(numbers)
             [text] = texts_of(3_000_000 + number, 1)
             task_id = await trial.clients.submit(client, f"{trial.fleet.prefix}-c{number}", [text])
-            await trial.clients.until_final(client, str(task_id), look_s=0.1)
+            await trial.clients.until_final(client, str(task_id), look_s=1.0)
 
     await asyncio.gather(*(one(f"closed-{at}") for at in range(AT_ONCE)))
     return (await _completed(trial) - before) / (time.monotonic() - began_s)

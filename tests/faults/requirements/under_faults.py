@@ -24,6 +24,7 @@ async def run(
         recovered_s = await strike_while(trial, strikes, fault)
         verdict = await trial.judge()
         facts = {f"most {name}": max(values) for name, values in trial.measured.items()}
+        facts["slowest answer to a submit, s"] = round(verdict.slowest_submit_s, 2)
     return outcome_of(
         name,
         title,
@@ -31,6 +32,10 @@ async def run(
         trials=strikes,
         verdict=verdict,
         recovered_s=recovered_s,
-        faults={"not recovered": trial.unrecovered},
+        faults={
+            "not recovered": trial.unrecovered,
+            # No deadline is so short here that it may pass.
+            "wrongly expired": verdict.states.get("expired", 0),
+        },
         facts=facts,
     )

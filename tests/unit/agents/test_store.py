@@ -30,12 +30,15 @@ class Writer(MemoryStore):
         super().__init__()
         self.refused: set[int] = set()
         self.down = False
+        self.answers_lost = False
 
     async def write(self, items: Sequence[StoredItem]) -> list[ItemFailure | None]:
         if self.down:
             raise VectorStoreUnavailable
         good = [item for item in items if item.index not in self.refused]
         written = dict(zip((item.index for item in good), await super().write(good), strict=True))
+        if self.answers_lost:
+            raise VectorStoreUnavailable
         return [
             ItemFailure(index=item.index, code=ItemErrorCode.STORE_REFUSED, message="no")
             if item.index in self.refused
@@ -48,11 +51,12 @@ class Bench:
     def __init__(self, *marked: str) -> None:
         self.producer = FakeProducer()
         self.writer = Writer()
+        self.marks = FakeCache(*marked)
         self.store = Store(
             tools(self.producer),
             writer=self.writer,
             catalog=CATALOG,
-            marks=FakeCache(*marked),
+            marks=self.marks,
             turns=Turns(4),
             write_objects=16,
         )
@@ -175,6 +179,19 @@ async def test_a_cancelled_tasks_vectors_are_not_stored() -> None:
     await bench.take(vectors_record(work("a")))
     assert bench.writer.objects == {}
     assert bench.producer.sent == []
+
+
+async def test_what_a_try_wrote_before_its_task_was_cancelled_is_removed_by_the_next(
+    bench: Bench,
+) -> None:
+    await bench.take(vectors_record(work("a", task_id="another")))
+    bench.writer.answers_lost = True
+    with pytest.raises(VectorStoreUnavailable):
+        await bench.take(vectors_record(work("a", "b")))
+    assert len(bench.writer.objects) == 3
+    await bench.marks.mark_cancelled(TASK, 60)
+    await bench.take(vectors_record(work("a", "b")))
+    assert [item.task_id for item in bench.writer.objects.values()] == ["another"]
 
 
 async def test_a_model_that_left_the_catalog_fails_its_items_and_stores_nothing(

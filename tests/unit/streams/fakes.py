@@ -7,7 +7,7 @@ from typing import Any
 
 from models.errors import BrokerUnavailable
 from streams.dead_letters import DeadLetters
-from streams.producing import Sent, Written
+from streams.producing import LOG_APPEND_TIME, Sent, Written, acknowledged
 from streams.records import Headers, Place, Record
 from streams.side_reader import Span
 from streams.tools import StageTools
@@ -35,6 +35,7 @@ class FakeProducer:
         self.sent: list[Record] = []
         self.partitions: list[int | None] = []
         self.refuse: set[str] = set()
+        self.appended_ms = NOW_MS
 
     async def begin(
         self,
@@ -51,12 +52,18 @@ class FakeProducer:
         self.sent.append(Record(topic, partition or 0, offset, key, value, headers, NOW_MS))
         self.partitions.append(partition)
         place: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        place.set_result(SimpleNamespace(partition=partition or 0, offset=offset))
+        place.set_result(
+            SimpleNamespace(
+                partition=partition or 0,
+                offset=offset,
+                timestamp=self.appended_ms,
+                timestamp_type=LOG_APPEND_TIME,
+            )
+        )
         return place
 
     async def send(self, *args: Any, timeout_s: float | None = None, **more: Any) -> Written:
-        place = await (await self.begin(*args, **more))
-        return Written(place.partition, place.offset)
+        return await acknowledged(await self.begin(*args, **more))
 
     def to(self, topic: str) -> list[Record]:
         return [record for record in self.sent if record.topic == topic]
