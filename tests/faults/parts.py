@@ -17,6 +17,7 @@ from tests.faults.requirements import (
     r11_poison,
     r12_errors,
     r23_overload,
+    r24_soak,
     r26_reads,
     r30_batch,
     under_faults,
@@ -142,6 +143,11 @@ PARTS = (
         r23_overload.NAME,
         r23_overload.TITLE,
         long=partial(r23_overload.run, seconds=300.0),
+    ),
+    Part(
+        r24_soak.NAME,
+        r24_soak.TITLE,
+        long=partial(r24_soak.run, seconds=1740.0, texts=256),
     ),
     Part(r26_reads.NAME, r26_reads.TITLE, long=partial(r26_reads.run, tasks=10_000)),
     striking(

@@ -1,0 +1,77 @@
+"""R24: hours of even work leave memory, files and threads where they were."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from tests.faults.outcome import Outcome, outcome_of
+from tests.faults.rig import Rig, Shape, rig
+
+NAME = "R24"
+TITLE = "even work for a long time: memory, open files, threads"
+ROLES = ("master", "embed", "store")
+LOOK_S = 5.0
+#: What comes before this share of the time is the warming up.
+WARM = 1 / 3
+MB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a process holds at a moment."""
+
+    at_s: float
+    resident_bytes: int
+    files: int
+    threads: int
+
+
+async def run(
+    folder: Path, *, seconds: float, texts: int, seed: int, say: Callable[[str], None]
+) -> Outcome:
+    """Work for so long, one task after the other, and look at every process now and then."""
+    shape = Shape(tasks=0, texts=texts, roles=ROLES, submitters=2, look_s=0.5)
+    async with rig(shape, folder, seed=seed, say=say) as trial:
+        enough = asyncio.Event()
+        working = asyncio.create_task(trial.load(enough))
+        looks = await _looked_at(trial, seconds)
+        enough.set()
+        await working
+        verdict = await trial.judge()
+    facts = {
+        f"{name}: {what}": value
+        for name, each in looks.items()
+        for what, value in facts_of(each).items()
+    }
+    return outcome_of(NAME, TITLE, seed=seed, trials=1, verdict=verdict, facts=facts)
+
+
+async def _looked_at(trial: Rig, seconds: float) -> Mapping[str, Sequence[Look]]:
+    looks: dict[str, list[Look]] = {each.name: [] for each in trial.fleet.processes}
+    began_s = time.monotonic()
+    while (at_s := time.monotonic() - began_s) < seconds:
+        for each in trial.fleet.processes:
+            process = psutil.Process(each.pid)
+            resident = int(process.memory_info().rss)
+            looks[each.name].append(Look(at_s, resident, process.num_fds(), process.num_threads()))
+        await asyncio.sleep(LOOK_S)
+    return looks
+
+
+def facts_of(looks: Sequence[Look]) -> dict[str, float]:
+    """Tell how memory, files and threads went after the warming up."""
+    warm = [each for each in looks if each.at_s >= looks[-1].at_s * WARM]
+    hours = np.array([each.at_s / 3600 for each in warm])
+    resident = np.array([each.resident_bytes / MB for each in warm])
+    slope = float(np.polyfit(hours, resident, 1)[0]) if len(warm) > 1 else 0.0
+    return {
+        "MB": round(float(np.median(resident))),
+        "MB an hour": round(slope, 2),
+        "files more": warm[-1].files - warm[0].files,
+        "threads more": warm[-1].threads - warm[0].threads,
+    }
