@@ -200,6 +200,8 @@ class Intake:
             lane=request.lane,
             submitted_ms=submitted_ms,
             deadline_ms=_deadline_ms(request, submitted_ms),
+            queue_timeout_ms=_ms(request.queue_timeout_s),
+            run_timeout_ms=_ms(request.run_timeout_s),
             total_items=len(request.texts),
             total_units=units,
             cut=self._options.limits.cut,
@@ -230,3 +232,7 @@ class Intake:
 
 def _deadline_ms(request: TaskRequest, submitted_ms: int) -> int | None:
     return submitted_ms + int(request.deadline_s * 1000) if request.deadline_s else None
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds * 1000)

@@ -16,6 +16,7 @@ from models.events import DeadlinePassed, Event, RetentionPassed, Swept, UnitsRe
 from models.rows import TaskRow
 from models.splitting import TaskLimits, refused_items, split
 from models.tasks import TaskRequest
+from models.time_limits import MOST_RESENDS, TimeLimit, passed_limit
 from models.unit_making import unit_of
 from models.units import SourcePlace
 from models.vectors import Space
@@ -31,8 +32,6 @@ log = structlog.get_logger("agents.upkeep")
 HOUR_MS = 3_600_000
 #: Rows purged in one round, so that a round stays short.
 PURGED_A_ROUND = 500
-#: A row is sent again at most so often; then an operator has to look.
-MOST_RESENDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +79,8 @@ class Upkeep:
         for partition, index in list(self._rows.indexes()):
             now_ms = self._clock.now_ms()
             known += len(index)
-            due = [entry for entry in index.unfinished() if _deadline_over(entry, now_ms)]
-            for entry in due:
-                await self._send(DeadlinePassed(task_id=entry.task_id, at_ms=now_ms), partition)
+            for entry in [each for each in index.unfinished() if _over(each, now_ms)]:
+                await self._expire(partition, entry.task_id, now_ms)
             oldest = now_ms - self._options.retention_hours * HOUR_MS
             for entry in index.finished_before(oldest, PURGED_A_ROUND):
                 await self._send(RetentionPassed(task_id=entry.task_id, at_ms=now_ms), partition)
@@ -94,6 +92,14 @@ class Upkeep:
         await self._producer.send(
             self._names.events, event.task_id.encode(), encode(event), partition=partition
         )
+
+    async def _expire(self, partition: int, task_id: str, now_ms: int) -> None:
+        """Say which of a task's limits of time has passed."""
+        row = self._rows.stored(partition, task_id)
+        limit = passed_limit(row, now_ms) if row is not None else None
+        if limit is not None:
+            event = DeadlinePassed(task_id=task_id, at_ms=now_ms, limit=limit)
+            await self._send(event, partition)
 
     async def _sweep_all(self, partition: int, due: list[Entry]) -> None:
         try:
@@ -120,8 +126,14 @@ class Upkeep:
             return  # a task that waits in a queue is not stalled
         for entry in stalled:
             row = self._rows.stored(partition, entry.task_id)
-            if row is not None and not row.is_final and row.resent < MOST_RESENDS:
+            if row is None or row.is_final:
+                continue
+            if row.resent < MOST_RESENDS:
                 await self._resend(partition, row)
+            else:
+                limit = TimeLimit.HEARTBEAT
+                event = DeadlinePassed(task_id=row.task_id, at_ms=now_ms, limit=limit)
+                await self._send(event, partition)
 
     async def _resend(self, partition: int, row: TaskRow) -> None:
         """Send a row's unfinished units again, made anew from its source record."""
@@ -144,5 +156,5 @@ class Upkeep:
             await self._producer.send(self._names.units(row.lane), unit.id.encode(), encode(unit))
 
 
-def _deadline_over(entry: Entry, now_ms: int) -> bool:
-    return entry.deadline_ms is not None and entry.deadline_ms <= now_ms
+def _over(entry: Entry, now_ms: int) -> bool:
+    return entry.due_ms is not None and entry.due_ms <= now_ms

@@ -8,6 +8,7 @@ from models.encoding import DOCUMENT, EncodeOptions, Encoding
 from models.ids import DEFAULT_TENANT
 from models.states import Lane, TaskType
 from models.tasks import RECORD_VERSION
+from models.time_limits import TimeLimit
 from models.units import Cut, ItemFailure, SourcePlace
 
 
@@ -36,6 +37,8 @@ class Accepted(_Event):
     lane: Lane
     submitted_ms: int
     deadline_ms: int | None = None
+    queue_timeout_ms: int | None = None
+    run_timeout_ms: int | None = None
     total_items: int
     total_units: int
     cut: Cut | None = None
@@ -85,9 +88,10 @@ class CancelRequested(_Event):
 
 
 class DeadlinePassed(_Event):
-    """Somebody saw that the task's deadline is over."""
+    """Somebody saw that one of the task's limits of time has passed."""
 
     kind: Literal["deadline_passed"] = "deadline_passed"
+    limit: TimeLimit = TimeLimit.TOTAL
 
 
 class UnitsResent(_Event):

@@ -27,6 +27,7 @@ from models.events import (
 )
 from models.rows import TaskRow
 from models.states import SWEPT, TaskState
+from models.time_limits import has_passed, reason_of
 from models.units import ItemFailure
 
 #: The place of intake's own refusals among a row's `error_units`.
@@ -83,7 +84,7 @@ def _later(row: TaskRow, event: Event, offset: int, max_run_ms: int) -> Folded:
     if isinstance(event, CancelRequested):
         return _ended(row, event, offset, state=TaskState.CANCELLED, max_run_ms=max_run_ms)
     if isinstance(event, DeadlinePassed):
-        return _ended(row, event, offset, state=TaskState.EXPIRED, max_run_ms=max_run_ms)
+        return _expired(row, event, offset, max_run_ms)
     changes = _CHANGES[type(event)](row, event)
     return Folded(_next(row, event, offset, **changes), changed=True)
 
@@ -192,13 +193,22 @@ def _finish_if_done(row: TaskRow, at_ms: int) -> TaskRow:
     return row.model_copy(update={"state": state, "finished_ms": at_ms})
 
 
-def _ended(row: TaskRow, event: Event, offset: int, *, state: TaskState, max_run_ms: int) -> Folded:
-    due = row.deadline_ms is not None and event.at_ms >= row.deadline_ms
-    if row.is_final or (state is TaskState.EXPIRED and not due):
+def _expired(row: TaskRow, event: DeadlinePassed, offset: int, max_run_ms: int) -> Folded:
+    """End the task, if the limit that the sender saw pass stands and has passed."""
+    if not has_passed(row, event.limit, event.at_ms):
+        return Folded(_next(row, event, offset), changed=True)
+    why = {"first_error": reason_of(row, event.limit)}
+    return _ended(row, event, offset, state=TaskState.EXPIRED, max_run_ms=max_run_ms, **why)
+
+
+def _ended(
+    row: TaskRow, event: Event, offset: int, *, state: TaskState, max_run_ms: int, **why: str
+) -> Folded:
+    if row.is_final:
         return Folded(_next(row, event, offset), changed=True)
     sweeps = [event.at_ms, event.at_ms + max_run_ms] if state in SWEPT else []
-    ended = _next(row, event, offset, state=state, finished_ms=event.at_ms, sweeps_due_ms=sweeps)
-    return Folded(ended, changed=True)
+    ends = {"state": state, "finished_ms": event.at_ms, "sweeps_due_ms": sweeps, **why}
+    return Folded(_next(row, event, offset, **ends), changed=True)
 
 
 def _unit_started(row: TaskRow, event: UnitStarted) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class TaskRow(BaseModel):
 
     submitted_ms: int
     deadline_ms: int | None = None
+    queue_timeout_ms: int | None = None
+    run_timeout_ms: int | None = None
     started_ms: int | None = None
     finished_ms: int | None = None
     last_event_ms: int

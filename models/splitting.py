@@ -66,12 +66,11 @@ def check_request(request: TaskRequest, limits: TaskLimits) -> None:
         what="its size in bytes",
         setting="task.max_metadata_bytes",
     )
-    if request.deadline_s is not None:
-        longest = int(limits.max_deadline_s)
+    for field in ("deadline_s", "queue_timeout_s", "run_timeout_s"):
         _at_most(
-            int(request.deadline_s),
-            longest,
-            field="deadline_s",
+            int(getattr(request, field) or 0),
+            int(limits.max_deadline_s),
+            field=field,
             what="it",
             setting="task.max_deadline_s",
         )

@@ -57,6 +57,18 @@ class TaskRequest(BaseModel):
         allow_inf_nan=False,
         description="Seconds after which an unfinished task expires.",
     )
+    queue_timeout_s: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds after which a task expires that no worker has taken.",
+    )
+    run_timeout_s: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds after which a task expires that was begun and is not finished.",
+    )
     dimensions: Dimensions | None = Field(
         default=None,
         description="Leading numbers of each vector to keep, of those that the model is trained "

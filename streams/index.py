@@ -12,6 +12,7 @@ from sortedcontainers import SortedKeyList
 from models.metrics import Tally
 from models.rows import TaskRow
 from models.states import TaskState
+from models.time_limits import due_ms
 
 
 class Entry(NamedTuple):
@@ -24,7 +25,8 @@ class Entry(NamedTuple):
     stored_items: int
     last_event_ms: int
     finished_ms: int | None
-    deadline_ms: int | None
+    due_ms: int | None
+    """When the first of its limits of time passes."""
     next_sweep_ms: int | None
 
 
@@ -38,7 +40,7 @@ def entry_of(row: TaskRow) -> Entry:
         stored_items=row.stored_items,
         last_event_ms=row.last_event_ms,
         finished_ms=row.finished_ms,
-        deadline_ms=row.deadline_ms,
+        due_ms=due_ms(row),
         next_sweep_ms=min(row.sweeps_due_ms, default=None),
     )
 

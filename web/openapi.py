@@ -111,8 +111,9 @@ def _narrow(definitions: dict[str, Any], catalog: Catalog, limits: WebLimits) ->
     for branch in fields["data"]["anyOf"]:
         branch.update(most if branch["type"] == "array" else {"minLength": 1})
     fields["model_name"]["examples"] = list(catalog.names())
-    deadline = next(b for b in fields["deadline_s"]["anyOf"] if b["type"] == "number")
-    deadline["maximum"] = limits.task.max_deadline_s
+    for name in ("deadline_s", "queue_timeout_s", "run_timeout_s"):
+        seconds = next(b for b in fields[name]["anyOf"] if b["type"] == "number")
+        seconds["maximum"] = limits.task.max_deadline_s
     search = definitions["SearchRequest"]["properties"]
     search["limit"]["maximum"] = limits.max_search_limit
 

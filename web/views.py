@@ -55,7 +55,9 @@ class TaskView(TypedDict):
     ]
     cached_items: Annotated[int, Field(description="Vectors taken from the cache.")]
     options: OptionsView
-    error: Annotated[str | None, Field(description="The first reason of a failed item.")]
+    error: Annotated[
+        str | None, Field(description="The first reason of a failed item, or why the task expired.")
+    ]
     metadata: dict[str, JsonValue]
     collection: str
     retry_of: str | None

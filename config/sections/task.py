@@ -45,7 +45,10 @@ class TaskSettings(BaseModel):
         168, ge=1, le=87_600, description="How long a finished task is kept before it is purged."
     )
     max_deadline_s: float = Field(
-        604_800.0, gt=0, le=31_536_000, description="Furthest deadline that a task may set."
+        604_800.0,
+        gt=0,
+        le=31_536_000,
+        description="Longest deadline or other limit of time that a task may set.",
     )
     max_run_s: float = Field(
         3600.0,

@@ -16,6 +16,7 @@ from tests.faults.requirements import (
     r06_replay,
     r11_poison,
     r12_errors,
+    r13_clocks,
     r23_overload,
     r24_soak,
     r26_reads,
@@ -138,6 +139,11 @@ PARTS = (
         r12_errors.NAME,
         r12_errors.TITLE,
         long=partial(r12_errors.run, tasks=1_000, texts=8),
+    ),
+    Part(
+        r13_clocks.NAME,
+        r13_clocks.TITLE,
+        long=partial(r13_clocks.run, rounds=12, tasks=20),
     ),
     Part(
         r23_overload.NAME,

@@ -107,6 +107,8 @@ async def test_the_accepted_event_says_what_the_task_is(bench: Bench) -> None:
         "model_name": "small",
         "priority": "high",
         "deadline_s": 2,
+        "queue_timeout_s": 0.5,
+        "run_timeout_s": 3,
         "metadata": {"k": 1},
         "item_ids": ["w", "x", "y", "z"],
         "retry_of": "t0",
@@ -119,6 +121,7 @@ async def test_the_accepted_event_says_what_the_task_is(bench: Bench) -> None:
     assert said.fingerprint == CATALOG.resolve("tiny").fingerprint
     assert (said.total_items, said.total_units) == (4, 2)
     assert (said.submitted_ms, said.deadline_ms) == (NOW_MS - 7, NOW_MS - 7 + 2000)
+    assert (said.queue_timeout_ms, said.run_timeout_ms) == (500, 3000)
     assert [(f.index, f.code, f.own_id) for f in said.rejected] == [
         (1, ItemErrorCode.EMPTY_TEXT, "x")
     ]

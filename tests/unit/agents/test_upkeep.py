@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from agents.upkeep import MOST_RESENDS, Upkeep, UpkeepOptions
+from agents.upkeep import Upkeep, UpkeepOptions
 from models.encoding import EncodeOptions, Truncate
 from models.errors import VectorStoreUnavailable
-from models.events import Swept
+from models.events import DeadlinePassed, Swept
 from models.rows import TaskRow
 from models.splitting import TaskLimits
 from models.states import Lane, TaskState
 from models.tasks import TaskRequest
+from models.time_limits import MOST_RESENDS, TimeLimit
 from models.units import SourcePlace
 from models.vectors import Space
 from stores.memory import MemoryStore
@@ -84,6 +85,12 @@ class Bench:
         sent = [each for each in self.producer.sent if ".units." in each.topic]
         return [decode_unit(each.value).number for each in sent]
 
+    @property
+    def limits(self) -> list[TimeLimit]:
+        """The limits that were told to have passed."""
+        events = events_of(self.producer)
+        return [each.limit for each in events if isinstance(each, DeadlinePassed)]
+
 
 @pytest.fixture
 async def bench() -> Bench:
@@ -98,6 +105,27 @@ async def test_a_deadline_passed_is_told_and_not_a_moment_early(
     assert await bench.look(due, later_ms=DEADLINE_MS - NOW_MS - 1) == []
     assert await bench.look(due, later_ms=DEADLINE_MS - NOW_MS) == ["deadline_passed"]
     assert (bench.producer.sent[0].key, bench.producer.partitions) == (TASK.encode(), [0])
+
+
+@pytest.mark.parametrize(
+    "limit, facts, after_ms",
+    [
+        (TimeLimit.QUEUE, {"state": TaskState.PENDING, "queue_timeout_ms": 5_000}, 5_000),
+        (TimeLimit.RUN, {"run_timeout_ms": 7_000, "started_ms": NOW_MS + 500}, 7_500),
+    ],
+)
+async def test_each_limit_of_time_is_told_by_its_name_and_not_a_moment_early(
+    bench: Bench, limit: TimeLimit, facts: dict[str, object], after_ms: int
+) -> None:
+    whole = {
+        "state": TaskState.PROCESSING,
+        "submitted_ms": NOW_MS,
+        "last_event_ms": NOW_MS,
+        **facts,
+    }
+    assert await bench.look(row(**whole), later_ms=after_ms - 1) == []
+    assert await bench.look(row(**whole), later_ms=after_ms) == ["deadline_passed"]
+    assert bench.limits == [limit]
 
 
 async def test_a_finished_task_and_one_without_deadline_never_expire(bench: Bench) -> None:
@@ -190,8 +218,8 @@ async def test_a_final_task_is_not_sent_again(bench: Bench) -> None:
 
 
 async def test_a_task_is_not_sent_again_for_ever(bench: Bench) -> None:
-    await bench.look(stalled(resent=MOST_RESENDS))
-    assert bench.producer.sent == []
+    assert await bench.look(stalled(resent=MOST_RESENDS)) == ["deadline_passed"]
+    assert bench.limits == [TimeLimit.HEARTBEAT]
 
 
 async def test_a_task_whose_source_is_gone_is_left_alone(bench: Bench) -> None:

@@ -125,6 +125,8 @@ OTHER: list[dict[str, Any]] = [
     {"collection": "C"},
     {"item_ids": ["x"]},
     {"deadline_s": 5},
+    {"queue_timeout_s": 5},
+    {"run_timeout_s": 5},
     {"callback_url": "http://x/"},
     {"retry_of": "t0"},
     {"dimensions": 128},

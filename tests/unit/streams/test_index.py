@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from models.rows import TaskRow
 from models.states import FINAL, TaskState
+from models.time_limits import due_ms
 from streams.index import RowIndex, entry_of
 from tests.unit.models.making import row
 
@@ -118,9 +119,10 @@ TestIndexAgainstModel = IndexAgainstModel.TestCase
 @given(rows())
 def test_an_entry_says_what_its_row_says(each: TaskRow) -> None:
     entry = entry_of(each)
-    shared = set(entry._fields) - {"next_sweep_ms"}
+    shared = set(entry._fields) - {"next_sweep_ms", "due_ms"}
     assert all(getattr(entry, name) == getattr(each, name) for name in shared)
     assert entry.next_sweep_ms == min(each.sweeps_due_ms, default=None)
+    assert entry.due_ms == due_ms(each)
 
 
 def test_a_row_at_the_same_version_replaces_itself_an_older_one_does_not() -> None:
