@@ -44,7 +44,7 @@ TRIALS = (
 async def run(
     folder: Path, *, rounds: int, tasks: int, seed: int, say: Callable[[str], None]
 ) -> Outcome:
-    """Freeze, submit `tasks` tasks with a limit and as many without, wait, wake; again and again."""
+    """Freeze, submit `tasks` tasks with a limit and as many without, wake; again and again."""
     shape = Shape(tasks=0, texts=4, roles=ROLES)
     over_s: list[float] = []
     wrong = 0
