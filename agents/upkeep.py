@@ -30,6 +30,10 @@ from streams.tools import StageTools
 log = structlog.get_logger("agents.upkeep")
 
 HOUR_MS = 3_600_000
+#: A task expires so late at most. A look reads what is due only.
+CLOCKS_INTERVAL_S = 0.25
+#: The fold may be busy: what was told is told again after so long.
+TELL_AGAIN_MS = 5_000
 #: Rows purged in one round, so that a round stays short.
 PURGED_A_ROUND = 500
 
@@ -66,26 +70,49 @@ class Upkeep:
         self._names = tools.names
         self._options = options
         self._clock = tools.clock
+        self._told_ms: dict[str, int] = {}
 
     async def run(self) -> None:
-        """Look for what is due until cancelled."""
-        while True:
-            await asyncio.sleep(self._options.interval_s)
-            await self.look()
+        """Look for what is due until cancelled; nothing of it waits for the rest.
 
-    async def look(self) -> None:
-        """Do one round over all owned partitions."""
+        A vector store that hangs holds up the sweeps, and a deadline must pass even so.
+        """
+        async with asyncio.TaskGroup() as group:
+            for look, interval_s in (
+                (self.look_at_clocks, CLOCKS_INTERVAL_S),
+                (self.look_at_rows, self._options.interval_s),
+                (self.sweep, self._options.interval_s),
+            ):
+                group.create_task(_again_and_again(look, interval_s))
+
+    async def look_at_clocks(self) -> None:
+        """Tell which limits of time have passed."""
+        told: dict[str, int] = {}
+        for partition, index in list(self._rows.indexes()):
+            now_ms = self._clock.now_ms()
+            for entry in index.due(now_ms):
+                told_ms = self._told_ms.get(entry.task_id)
+                if told_ms is None or now_ms - told_ms >= TELL_AGAIN_MS:
+                    told_ms = now_ms
+                    await self._expire(partition, entry.task_id, now_ms)
+                told[entry.task_id] = told_ms
+        self._told_ms = told
+
+    async def sweep(self) -> None:
+        """Remove the vectors that are due to go."""
+        for partition, index in list(self._rows.indexes()):
+            await self._sweep_all(partition, index.to_sweep(self._clock.now_ms()))
+
+    async def look_at_rows(self) -> None:
+        """Tell which tasks are old enough to be purged, and send again what stands still."""
         known = 0
         for partition, index in list(self._rows.indexes()):
             now_ms = self._clock.now_ms()
             known += len(index)
-            for entry in [each for each in index.unfinished() if _over(each, now_ms)]:
-                await self._expire(partition, entry.task_id, now_ms)
             oldest = now_ms - self._options.retention_hours * HOUR_MS
             for entry in index.finished_before(oldest, PURGED_A_ROUND):
                 await self._send(RetentionPassed(task_id=entry.task_id, at_ms=now_ms), partition)
             await self._resend_stalled(partition, list(index.unfinished()), now_ms)
-            await self._sweep_all(partition, index.to_sweep(now_ms))
         figures.ROWS.set(known)
 
     async def _send(self, event: Event, partition: int) -> None:
@@ -156,5 +183,7 @@ class Upkeep:
             await self._producer.send(self._names.units(row.lane), unit.id.encode(), encode(unit))
 
 
-def _over(entry: Entry, now_ms: int) -> bool:
-    return entry.due_ms is not None and entry.due_ms <= now_ms
+async def _again_and_again(look: Callable[[], Awaitable[None]], interval_s: float) -> None:
+    while True:
+        await asyncio.sleep(interval_s)
+        await look()

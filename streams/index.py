@@ -45,6 +45,14 @@ def entry_of(row: TaskRow) -> Entry:
     )
 
 
+#: Sorts behind every task id.
+_LAST = "\U0010ffff"
+
+
+def _due_order(entry: Entry) -> tuple[int, str]:
+    return entry.due_ms or 0, entry.task_id
+
+
 def _order(entry: Entry) -> tuple[int, str]:
     return entry.submitted_ms, entry.task_id
 
@@ -56,6 +64,7 @@ class RowIndex:
         """Begin empty."""
         self._by_id: dict[str, Entry] = {}
         self._by_state = {state: SortedKeyList(key=_order) for state in TaskState}
+        self._due = SortedKeyList(key=_due_order)
         self._sweeps: set[str] = set()
         self._completed_ms = 0
         self._vectors = 0
@@ -73,6 +82,8 @@ class RowIndex:
         entry = entry_of(row)
         self._by_id[row.task_id] = entry
         self._by_state[entry.state].add(entry)
+        if entry.due_ms is not None and entry.state in _OPEN:
+            self._due.add(entry)
         if entry.next_sweep_ms is not None:
             self._sweeps.add(entry.task_id)
         self._count(entry, 1)
@@ -82,6 +93,7 @@ class RowIndex:
         entry = self._by_id.pop(task_id, None)
         if entry is not None:
             self._by_state[entry.state].remove(entry)
+            self._due.discard(entry)
             self._sweeps.discard(task_id)
             self._count(entry, -1)
 
@@ -109,6 +121,10 @@ class RowIndex:
         """Yield the tasks that have not reached a final state, newest first."""
         for state in (TaskState.PENDING, TaskState.PROCESSING):
             yield from reversed(self._by_state[state])
+
+    def due(self, now_ms: int) -> list[Entry]:
+        """List the unfinished tasks of which a limit of time has passed, the first due first."""
+        return list(self._due.irange_key(max_key=(now_ms, _LAST)))
 
     @property
     def unfinished_total(self) -> int:

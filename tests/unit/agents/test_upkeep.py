@@ -1,5 +1,6 @@
 """Upkeep: deadlines, retention, sweeps and the sending again of what was lost, each by an event."""
 
+import asyncio
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +19,7 @@ from models.units import SourcePlace
 from models.vectors import Space
 from stores.memory import MemoryStore
 from streams.codec import decode_unit
+from tests.harness.waiting import until
 from tests.unit.agents.fakes import Tables, events_of, kinds_of, topics_of
 from tests.unit.models.making import (
     DEADLINE_MS,
@@ -41,8 +43,11 @@ class Sweeper(MemoryStore):
         super().__init__()
         self.removed: list[tuple[Space, str]] = []
         self.down = False
+        self.hangs = False
 
     async def delete_task(self, space: Space, task_id: str) -> int:
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.down:
             raise VectorStoreUnavailable
         self.removed.append((space, task_id))
@@ -77,13 +82,22 @@ class Bench:
     async def look(self, *rows: TaskRow, later_ms: int = 0) -> list[str]:
         await self.tables.hold(*rows)
         self.clock.at_ms = NOW_MS + later_ms
-        await self.upkeep.look()
+        await self.round()
         return kinds_of(self.producer)
+
+    async def round(self) -> None:
+        """Do all of it once."""
+        await self.upkeep.look_at_clocks()
+        await self.upkeep.look_at_rows()
+        await self.upkeep.sweep()
 
     @property
     def resent(self) -> list[int]:
         sent = [each for each in self.producer.sent if ".units." in each.topic]
         return [decode_unit(each.value).number for each in sent]
+
+    async def told(self) -> bool:
+        return bool(self.limits)
 
     @property
     def limits(self) -> list[TimeLimit]:
@@ -126,6 +140,26 @@ async def test_each_limit_of_time_is_told_by_its_name_and_not_a_moment_early(
     assert await bench.look(row(**whole), later_ms=after_ms - 1) == []
     assert await bench.look(row(**whole), later_ms=after_ms) == ["deadline_passed"]
     assert bench.limits == [limit]
+
+
+async def test_a_limit_that_passed_is_told_again_only_after_a_while(bench: Bench) -> None:
+    due = row(state=TaskState.PENDING, queue_timeout_ms=1_000, submitted_ms=NOW_MS)
+    for later_ms, told in ((1_000, 1), (1_250, 1), (5_999, 1), (6_000, 2)):
+        assert await bench.look(due, later_ms=later_ms) == ["deadline_passed"] * told
+
+
+async def test_a_vector_store_that_hangs_holds_up_no_clock(bench: Bench) -> None:
+    bench.sweeper.hangs = True
+    swept = final_row(TaskState.CANCELLED, task_id="swept", sweeps_due_ms=[NOW_MS])
+    due = row(state=TaskState.PENDING, queue_timeout_ms=1_000, submitted_ms=NOW_MS)
+    await bench.tables.hold(swept, due)
+    bench.clock.at_ms = NOW_MS + 1_000
+    running = asyncio.create_task(bench.upkeep.run())
+    try:
+        await until("the clock is told", bench.told)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_finished_task_and_one_without_deadline_never_expire(bench: Bench) -> None:
@@ -239,5 +273,5 @@ async def test_units_are_never_sent_under_numbers_that_meant_other_items(bench: 
 async def test_partitions_not_loaded_yet_are_left_alone(bench: Bench) -> None:
     await bench.tables.hold(stalled())
     bench.tables.rows.drop_indexes()
-    await bench.upkeep.look()
+    await bench.round()
     assert bench.producer.sent == []

@@ -10,7 +10,7 @@ from models.rows import TaskRow
 from models.states import FINAL, TaskState
 from models.time_limits import due_ms
 from streams.index import RowIndex, entry_of
-from tests.unit.models.making import row
+from tests.unit.models.making import final_row, row
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
 
@@ -123,6 +123,17 @@ def test_an_entry_says_what_its_row_says(each: TaskRow) -> None:
     assert all(getattr(entry, name) == getattr(each, name) for name in shared)
     assert entry.next_sweep_ms == min(each.sweeps_due_ms, default=None)
     assert entry.due_ms == due_ms(each)
+
+
+def test_what_is_due_is_listed_in_its_order_and_a_final_task_never() -> None:
+    index = RowIndex()
+    for task_id, due_at_ms in (("late", 900), ("b", 500), ("a", 500), ("later", 901)):
+        index.put(row(task_id=task_id, deadline_ms=due_at_ms))
+    index.put(final_row(task_id="done", deadline_ms=1))
+    assert [entry.task_id for entry in index.due(900)] == ["a", "b", "late"]
+    index.put(final_row(task_id="a", deadline_ms=500, version=99))
+    index.remove("b")
+    assert [entry.task_id for entry in index.due(900)] == ["late"]
 
 
 def test_a_row_at_the_same_version_replaces_itself_an_older_one_does_not() -> None:
