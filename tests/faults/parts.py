@@ -17,6 +17,7 @@ from tests.faults.requirements import (
     r11_poison,
     r12_errors,
     r13_clocks,
+    r16_recovery,
     r23_overload,
     r24_soak,
     r26_reads,
@@ -179,6 +180,11 @@ PARTS = (
         price.NAME,
         price.TITLE,
         long=partial(price.run, rounds=7, tasks=300, texts=64),
+    ),
+    Part(
+        r16_recovery.NAME,
+        r16_recovery.TITLE,
+        long=partial(r16_recovery.run, sizes=(1_000, 10_000, 100_000)),
     ),
     striking(
         "R17",
