@@ -47,6 +47,9 @@ class Attempts(Protocol):
     def end(self, key: str) -> None:
         """Forget the count: the work ended by itself."""
 
+    def take_back(self, key: str) -> None:
+        """Count the last begin no more: it says nothing of the work; earlier ones still do."""
+
 
 class CancelMarks(Protocol):
     """The Redis marks of cancelled tasks."""
@@ -67,13 +70,27 @@ class Suspects:
     most_deaths: int
     """At so many deaths a unit is a suspect."""
 
-    async def encoder_of(self, unit: Unit, batcher: Batcher) -> Batcher:
-        """Count a begin of `unit`; give who is to encode it."""
-        deaths = await self.attempts.begin(unit.id) - 1
-        if deaths < self.most_deaths:
-            return batcher
-        log.warning("unit_encoded_apart", unit=unit.id, deaths=deaths)
-        return self.alone
+    async def encode(self, unit: Unit, entry: ModelEntry, batcher: Batcher) -> list[Outcome]:
+        """Encode `unit` by `batcher`, or apart; raises what they raise.
+
+        A unit that was handed back, or was encoded apart, keeps the deaths it was known by: it
+        comes again where its commit is lost, and would cost as many more.
+        """
+        apart, settled = False, False
+        try:
+            deaths = await self.attempts.begin(unit.id) - 1
+            if apart := deaths >= self.most_deaths:
+                log.warning("unit_encoded_apart", unit=unit.id, deaths=deaths)
+            texts = [item.text for item in unit.items]
+            encoder = self.alone if apart else batcher
+            outcomes = await encoder.encode(unit.lane, entry, texts, unit.options)
+            settled = not apart
+            return outcomes
+        except Exception:
+            settled = not apart
+            raise
+        finally:
+            (self.attempts.end if settled else self.attempts.take_back)(unit.id)
 
 
 @dataclass
@@ -199,25 +216,17 @@ class Embed:
             encoding.cancel()
 
     async def _outcomes(self, unit: Unit) -> list[Outcome]:
-        texts = [item.text for item in unit.items]
         try:
             entry = self._catalog.resolve(unit.model)
             if entry.passport_of(unit.options).fingerprint != unit.fingerprint:
                 reason = f"this worker's {unit.model} has another fingerprint than was accepted"
                 return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, reason)
-            outcomes = await self._encoded(unit, entry, texts)
+            outcomes = await self._suspects.encode(unit, entry, self._batcher)
         except (UnknownModel, ModelLoadFailed) as error:
             return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, str(error))
-        if len(outcomes) != len(texts):
-            raise RuntimeError(f"{len(outcomes)} outcomes for {len(texts)} texts. This is a bug.")
+        if len(outcomes) != (texts := len(unit.items)):
+            raise RuntimeError(f"{len(outcomes)} outcomes for {texts} texts. This is a bug.")
         return outcomes
-
-    async def _encoded(self, unit: Unit, entry: ModelEntry, texts: Sequence[str]) -> list[Outcome]:
-        try:
-            encoder = await self._suspects.encoder_of(unit, self._batcher)
-            return await encoder.encode(unit.lane, entry, texts, unit.options)
-        finally:
-            self._suspects.attempts.end(unit.id)
 
     async def _hand_on(
         self, unit: Unit, outcomes: Sequence[Outcome], queue_ms: int, encode_ms: int

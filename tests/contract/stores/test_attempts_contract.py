@@ -62,6 +62,40 @@ async def test_a_begin_that_was_given_up_leaves_nothing(
     await raw.aclose()
 
 
+async def test_a_begin_that_is_taken_back_leaves_the_deaths_before_it(
+    attempts: RedisAttempts,
+) -> None:
+    for wanted in (1, 2, 3):
+        assert await attempts.begin("a") == wanted
+    for _ in range(3):
+        attempts.take_back("a")
+        assert await attempts.begin("a") == 3
+
+
+async def test_the_last_begin_taken_back_leaves_nothing(
+    attempts: RedisAttempts, redis: RedisOptions
+) -> None:
+    assert await attempts.begin("a") == 1
+    attempts.take_back("a")
+    attempts.take_back("a")  # of more begins than there were
+    attempts.take_back("never begun")
+    await attempts.close()
+    raw = Redis.from_url(redis.url)
+    assert [name async for name in raw.scan_iter(f"vectorize:{redis.prefix}*")] == []
+    await raw.aclose()
+
+
+async def test_a_begin_that_is_not_counted_yet_is_taken_back_uncounted(
+    attempts: RedisAttempts,
+) -> None:
+    assert await attempts.begin("a") == 1
+    beginning = asyncio.create_task(attempts.begin("a"))
+    await asyncio.sleep(0)
+    beginning.cancel()
+    attempts.take_back("a")
+    assert await attempts.begin("a") == 2
+
+
 async def test_a_count_is_forgotten_after_three_days(
     attempts: RedisAttempts, redis: RedisOptions
 ) -> None:
@@ -76,4 +110,5 @@ async def test_without_redis_all_work_is_new() -> None:
     assert await away.begin("a") == 1
     assert await away.begin("a") == 1
     away.end("a")
+    away.take_back("a")
     await away.close()

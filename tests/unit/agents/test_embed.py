@@ -40,6 +40,8 @@ class FakeBatcher:
         self.options: list[EncodeOptions] = []
         self.error: Exception | None = None
         self.short = 0
+        self.reached: asyncio.Event | None = None
+        """Set where encoding began that then never ends."""
 
     async def encode(
         self, lane: Lane, entry: ModelEntry, texts: Sequence[str], options: EncodeOptions
@@ -48,6 +50,9 @@ class FakeBatcher:
         self.options.append(options)
         if self.error is not None:
             raise self.error
+        if self.reached is not None:
+            self.reached.set()
+            await asyncio.Event().wait()
         return [_outcome(text) for text in texts[self.short :]]
 
 
@@ -60,7 +65,7 @@ def _outcome(text: str) -> Outcome:
 
 
 class FakeAttempts:
-    """Counts begins; `ended` are those that were taken back."""
+    """Counts begins; `ended` are those that were forgotten."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -73,6 +78,9 @@ class FakeAttempts:
     def end(self, key: str) -> None:
         self.ended.append(key)
         del self.counts[key]
+
+    def take_back(self, key: str) -> None:
+        self.counts[key] -= 1
 
 
 class Bench:
@@ -321,7 +329,34 @@ async def test_a_unit_over_which_processes_died_is_encoded_apart(
     assert len(bench.batcher.calls) == (not apart)
     header, _ = decode_vectors(bench.producer.sent[0].value)
     assert [item.text for item in header.unit.items] == ["a", "bb"]
-    assert bench.attempts.ended == [each.id]
+    assert bench.attempts.counts[each.id] == (deaths if apart else 0)
+    assert bench.attempts.ended == ([] if apart else [each.id])
+
+
+async def test_a_unit_that_was_encoded_apart_is_so_again_where_its_commit_was_lost(
+    bench: Bench,
+) -> None:
+    each = work("a")
+    bench.attempts.counts[each.id] = 2
+    await bench.take(each)
+    await bench.take(each)
+    assert (len(bench.alone.calls), bench.batcher.calls) == (2, [])
+
+
+@pytest.mark.parametrize("deaths", [0, 1, 2])
+async def test_a_unit_that_is_handed_back_keeps_the_deaths_it_was_known_by(
+    bench: Bench, deaths: int
+) -> None:
+    each = work("a")
+    bench.attempts.counts[each.id] = deaths
+    bench.batcher.reached = bench.alone.reached = reached = asyncio.Event()
+    taking = asyncio.create_task(bench.take(each))
+    await asyncio.wait_for(reached.wait(), 1)
+    assert bench.attempts.counts[each.id] == deaths + 1
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    assert bench.attempts.counts[each.id] == deaths
+    assert bench.attempts.ended == []
 
 
 async def test_a_unit_that_fails_by_itself_leaves_no_count_behind(bench: Bench) -> None:
