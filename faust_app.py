@@ -44,7 +44,7 @@ from stores.task_cache import TaskCache
 from stores.vector_cache import RedisVectorCache
 from stores.weaviate import WeaviateStore
 from streams.app import EX_CONFIG, StageApp, WebOptions, stage_app
-from streams.broker_clock import BrokerClock, keep_time
+from streams.broker_clock import BrokerClock, first_time, keep_time
 from streams.dead_commands import add_dead_commands, open_shelf
 from streams.dead_letters import DeadLetters
 from streams.dead_shelf import DeadShelf
@@ -114,9 +114,9 @@ def new_app(parts: Parts, role: Role, web: WebOptions | None) -> StageApp:
     app.provision = partial(
         provision, kafka.bootstrap_servers, specs, kafka.replication_factor, kafka.start_timeout_s
     )
-    interval_s = settings.monitoring.heartbeat_interval_s
-    time = partial(keep_time, FaustProducer(app), parts.names.workers, CLOCK, interval_s)
-    app.background("clock", time)
+    topic, interval_s = parts.names.workers, settings.monitoring.heartbeat_interval_s
+    app.after_provision.append(partial(first_time, kafka.bootstrap_servers, topic, CLOCK))
+    app.background("clock", partial(keep_time, FaustProducer(app), topic, CLOCK, interval_s))
     return app
 
 

@@ -92,6 +92,7 @@ class StageApp(faust.App):
         """Begin with nothing to run; see `stage_app`."""
         self.before_start: list[Background] = []
         self.provision: Callable[[], Awaitable[str]] | None = None
+        self.after_provision: list[Background] = []
         self.before_stop: list[Background] = []
         self.after_stop: list[Background] = []
         self.companions: list[StageApp] = []
@@ -114,6 +115,8 @@ class StageApp(faust.App):
                 await step()
             if self.provision is not None:
                 self._keep_data_under(await self.provision())
+            for step in self.after_provision:
+                await step()
         except StartRefused as refusal:
             log.critical("start_refused", reason=str(refusal))
             raise SystemExit(EX_CONFIG) from refusal

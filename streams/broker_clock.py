@@ -9,10 +9,12 @@ is ahead of ours (as in Cristian's algorithm, https://doi.org/10.1007/BF01784024
 import asyncio
 
 import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from models.clock import Clock
 from models.errors import BrokerUnavailable
-from streams.producing import Producer, RecordTooLarge
+from streams.producing import LOG_APPEND_TIME, Producer, RecordTooLarge
 
 log = structlog.get_logger("streams.broker_clock")
 
@@ -21,6 +23,7 @@ NOTEWORTHY_MS = 1_000
 #: The key of a record that only asks for the time; no reader of signs of life understands it.
 CLOCK_KEY = b"clock"
 ANSWER_LIMIT_S = 2.0
+FIRST_LIMIT_S = 10.0
 
 
 class BrokerClock:
@@ -55,6 +58,26 @@ class BrokerClock:
         before, self._ahead_ms = self._ahead_ms, min(max(self._ahead_ms, least), most)
         if abs(self._ahead_ms - before) >= NOTEWORTHY_MS:
             log.warning("clock_differs_from_broker", ahead_ms=self._ahead_ms, before_ms=before)
+
+
+async def first_time(bootstrap_servers: str, topic: str, clock: BrokerClock) -> None:
+    """Learn the broker's time before anything is judged by it; go on without where that fails.
+
+    The first of the two records pays for the connection, the second bounds the time closely.
+    """
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all")
+    try:
+        async with asyncio.timeout(FIRST_LIMIT_S):
+            await producer.start()
+            for _ in range(2):
+                sent_ms = clock.machine_ms()
+                placed = await producer.send_and_wait(topic, b"", key=CLOCK_KEY)
+                if placed.timestamp_type == LOG_APPEND_TIME:
+                    clock.learn(sent_ms=sent_ms, appended_ms=placed.timestamp)
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.warning("broker_time_not_told", error=repr(error))
+    finally:
+        await producer.stop()
 
 
 async def keep_time(producer: Producer, topic: str, clock: BrokerClock, interval_s: float) -> None:
