@@ -70,8 +70,10 @@ class Suspects:
     most_deaths: int
     """At so many deaths a unit is a suspect."""
 
-    async def encode(self, unit: Unit, entry: ModelEntry, batcher: Batcher) -> list[Outcome]:
-        """Encode `unit` by `batcher`, or apart; raises what they raise.
+    async def encode(
+        self, unit: Unit, entry: ModelEntry, texts: Sequence[str], batcher: Batcher
+    ) -> list[Outcome]:
+        """Encode a unit's texts by `batcher`, or apart; raises what they raise.
 
         A unit that was handed back, or was encoded apart, keeps the deaths it was known by: it
         comes again where its commit is lost, and would cost as many more.
@@ -81,7 +83,6 @@ class Suspects:
             deaths = await self.attempts.begin(unit.id) - 1
             if apart := deaths >= self.most_deaths:
                 log.warning("unit_encoded_apart", unit=unit.id, deaths=deaths)
-            texts = [item.text for item in unit.items]
             encoder = self.alone if apart else batcher
             outcomes = await encoder.encode(unit.lane, entry, texts, unit.options)
             settled = not apart
@@ -216,16 +217,17 @@ class Embed:
             encoding.cancel()
 
     async def _outcomes(self, unit: Unit) -> list[Outcome]:
+        texts = [item.text for item in unit.items]
         try:
             entry = self._catalog.resolve(unit.model)
             if entry.passport_of(unit.options).fingerprint != unit.fingerprint:
                 reason = f"this worker's {unit.model} has another fingerprint than was accepted"
                 return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, reason)
-            outcomes = await self._suspects.encode(unit, entry, self._batcher)
+            outcomes = await self._suspects.encode(unit, entry, texts, self._batcher)
         except (UnknownModel, ModelLoadFailed) as error:
             return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, str(error))
-        if len(outcomes) != (texts := len(unit.items)):
-            raise RuntimeError(f"{len(outcomes)} outcomes for {texts} texts. This is a bug.")
+        if len(outcomes) != len(texts):
+            raise RuntimeError(f"{len(outcomes)} outcomes for {len(texts)} texts. This is a bug.")
         return outcomes
 
     async def _hand_on(
