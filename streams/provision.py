@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
 
 from models.errors import StartRefused
@@ -14,6 +15,18 @@ from streams.topics import TopicSpec
 log = structlog.get_logger("streams.provision")
 
 RETRY_S = 0.5
+#: What an existing topic's configuration must be, or every promise about it is void.
+EQUAL = {
+    "cleanup.policy": "else records that are still needed go",
+    "message.timestamp.type": "else ages and deadlines go by the senders' clocks",
+}
+#: What it must be at least, and the setting that asks for it.
+AT_LEAST = {
+    "min.insync.replicas": "kafka.min_insync_replicas",
+    "max.message.bytes": "kafka.max_record_bytes",
+    "retention.ms": "kafka.…_retention_hours",
+}
+FOR_EVER = -1
 
 
 class ProvisionError(StartRefused):
@@ -26,6 +39,7 @@ class Existing:
 
     partitions: int
     replication_factor: int
+    configs: Mapping[str, str] = field(default_factory=dict)
 
 
 async def provision(
@@ -82,14 +96,34 @@ async def _ensure(
 
 
 async def _describe(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, Existing]:
-    described = await admin.describe_topics(names)
+    described = [
+        topic
+        for topic in await admin.describe_topics(names)
+        if not topic["error_code"] and topic["partitions"]
+    ]
+    configs = await _describe_configs(admin, [topic["topic"] for topic in described])
     return {
         topic["topic"]: Existing(
             partitions=len(topic["partitions"]),
             replication_factor=min(len(part["replicas"]) for part in topic["partitions"]),
+            configs=configs.get(topic["topic"], {}),
         )
         for topic in described
-        if not topic["error_code"] and topic["partitions"]
+    }
+
+
+async def _describe_configs(
+    admin: AIOKafkaAdminClient, names: list[str]
+) -> Mapping[str, Mapping[str, str]]:
+    """Read what is checked of each topic's configuration; a topic it is refused for is left out."""
+    asked = dict.fromkeys([*EQUAL, *AT_LEAST], "")
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs=asked) for name in names]
+    answers = await admin.describe_configs(wanted) if wanted else []
+    return {
+        name: {entry[0]: str(entry[1]) for entry in entries}
+        for answer in answers
+        for code, _, _, name, entries in answer.resources
+        if not code
     }
 
 
@@ -138,3 +172,22 @@ def check(
                 f"topic {spec.name} has replication factor {found.replication_factor}, the settings"
                 f" say {replication_factor} (kafka.replication_factor)"
             )
+        _check_configs(spec, found.configs)
+
+
+def _check_configs(spec: TopicSpec, found: Mapping[str, str]) -> None:
+    """Raise ProvisionError for the first config of a topic that is not safe; unknown ones pass."""
+    for config, needed in spec.configs.items():
+        has = found.get(config)
+        if has is None or has == needed:
+            continue
+        if config in EQUAL:
+            why = EQUAL[config]
+        elif config in AT_LEAST and FOR_EVER != int(has) < int(needed):
+            why = f"as the settings say ({AT_LEAST[config]})"
+        else:
+            continue
+        raise ProvisionError(
+            f"topic {spec.name} has {config}={has}, it must be {needed}, {why}: kafka-configs.sh"
+            f" --alter --topic {spec.name} --add-config {config}={needed}"
+        )

@@ -52,8 +52,12 @@ async def _start_again(rig: Rig, victim: Process) -> None:
 
 
 async def drain(rig: Rig) -> Strike:
-    """SIGTERM a process: it must leave in time and in order. Raises DrainFailed."""
+    """SIGTERM a process that is ready: it must leave in time and in order. Raises DrainFailed.
+
+    One that is still starting has nothing to leave in order, nor a handler to do it with.
+    """
     victim = rig.dice.choice(rig.fleet.processes)
+    await victim.ready()
     since_s = time.monotonic()
     code, took_s = await victim.terminate()
     if code != 0:

@@ -112,6 +112,56 @@ def test_a_mismatch_stops_the_start_with_one_line(
     assert all(part in caught.value.message for part in told)
 
 
+SAFE = {
+    "cleanup.policy": "delete",
+    "message.timestamp.type": "LogAppendTime",
+    "min.insync.replicas": "2",
+    "max.message.bytes": "1000",
+    "retention.ms": "5000",
+}
+
+
+def checked(**changes: str) -> None:
+    """Check a topic whose configuration is the safe one but for this."""
+    found = SAFE | {name.replace("_", "."): value for name, value in changes.items()}
+    check([TopicSpec("a", 1, SAFE)], {"a": Existing(1, 1, found)}, 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"retention_ms": "-1"},
+        {"retention_ms": "9000", "max_message_bytes": "2000", "min_insync_replicas": "3"},
+        {"segment_ms": "1"},
+    ],
+    ids=["as wanted", "for ever", "more of all", "what does not matter"],
+)
+def test_a_safe_configuration_lets_the_start_go_on(changes: dict[str, str]) -> None:
+    checked(**changes)
+
+
+@pytest.mark.parametrize(
+    "config, has",
+    [
+        ("cleanup_policy", "compact"),
+        ("cleanup_policy", "compact,delete"),
+        ("message_timestamp_type", "CreateTime"),
+        ("min_insync_replicas", "1"),
+        ("max_message_bytes", "999"),
+        ("retention_ms", "4999"),
+    ],
+)
+def test_an_unsafe_configuration_stops_the_start_and_says_what_mends_it(
+    config: str, has: str
+) -> None:
+    name = config.replace("_", ".")
+    mends = f"--alter --topic a --add-config {name}={SAFE[name]}"
+    with pytest.raises(ProvisionError, match=mends) as caught:
+        checked(**{config: has})
+    assert f"topic a has {name}={has}" in caught.value.message
+
+
 def test_a_topic_another_process_made_first_is_no_refusal() -> None:
     _raise_refusals([("a", 0, None), ("b", 36, "exists")])
     with pytest.raises(ProvisionError, match="topic c: policy violation"):
