@@ -24,6 +24,8 @@ from tests.faults.view import SystemView
 from tests.harness.fleet import Fleet, Process
 from tests.harness.poison import EATS, EXITS, HANGS, RAISES
 
+#: A submit that is refused for so long, again and again, tells that the service does not recover.
+SUBMIT_LIMIT_S = 120.0
 READERS = 2
 #: How long vectors of cancelled tasks may be there after the drain.
 SWEEP_LIMIT_S = 30.0
@@ -108,7 +110,12 @@ class Rig:
             if number >= self.shape.tasks and enough.is_set():
                 return
             texts, key = self._texts(number), f"{self.fleet.prefix}-{number}"
-            task_id = await self.clients.submit(client, key, texts, **self.shape.fields)
+            try:
+                async with asyncio.timeout(SUBMIT_LIMIT_S):
+                    task_id = await self.clients.submit(client, key, texts, **self.shape.fields)
+            except TimeoutError:
+                self.unrecovered += 1  # nobody takes anything any more
+                return
             assert task_id is not None, "a good task was refused"
             if self.dice.random() < self.shape.cancel_share:
                 await asyncio.sleep(self.dice.uniform(0, MOST_CANCEL_S))
