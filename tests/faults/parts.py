@@ -133,7 +133,7 @@ PARTS = (
     Part(
         r11_poison.NAME,
         r11_poison.TITLE,
-        short=partial(r11_poison.run, poisons=3, texts=8),
+        short=partial(r11_poison.run, poisons=2, texts=8),
         long=partial(r11_poison.run, poisons=12, texts=32),
     ),
     Part(

@@ -1,7 +1,7 @@
 """The table that is published: each part's runs of the ledger added up."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -23,7 +23,18 @@ def table(outcomes: Iterable[Outcome]) -> str:
     for outcome in outcomes:
         parts[outcome.requirement].append(outcome)
     lines = [_line(runs) for runs in parts.values()]
-    return "\n".join([HEAD, *lines, "", *(_note(runs) for runs in parts.values())])
+    notes = [_note(runs) for runs in parts.values()]
+    return "\n".join([HEAD, *lines, "", _whole(parts), "", *notes])
+
+
+def _whole(parts: Mapping[str, Sequence[Outcome]]) -> str:
+    """All that was done to date."""
+    runs = [run for each in parts.values() for run in each]
+    return (
+        f"To date: {sum(run.trials for run in runs):,} trials, "
+        f"{sum(run.tasks for run in runs):,} tasks, {sum(run.objects for run in runs):,} vectors "
+        f"compared, {sum(run.samples for run in runs):,} committed offsets judged."
+    )
 
 
 def _line(runs: Sequence[Outcome]) -> str:
