@@ -34,6 +34,8 @@ class Faults(BaseModel):
     """Share of writes to Weaviate that fail, and of those whose answer is lost."""
     slow_s: float = 0.0
     """Encoding and writing to Weaviate take up to so much longer: windows of a moment open wide."""
+    units_skipped: float = 0.0
+    """Share of units that are acknowledged though nothing was done: what holes of Faust do (A5)."""
     skew_s: float = 0.0
     """Each process's clock is wrong by so much, this way or that."""
     poison: bool = False

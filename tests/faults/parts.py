@@ -1,6 +1,6 @@
 """The parts that can be run, and how large each is in its short and in its long form."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -10,12 +10,12 @@ from tests.faults import faults
 from tests.faults.orders import Faults
 from tests.faults.outcome import Outcome
 from tests.faults.requirements import (
+    even_load,
     mixed,
     price,
     r04_points,
     r06_replay,
     r11_poison,
-    r12_errors,
     r13_clocks,
     r16_recovery,
     r23_overload,
@@ -26,6 +26,7 @@ from tests.faults.requirements import (
 )
 from tests.faults.rig import Shape
 from tests.faults.striking import Fault
+from tests.faults.view import Fault as Wrong
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 Say = Callable[[str], None]
@@ -79,6 +80,37 @@ def striking(name: str, title: str, fault: Fault, *, long: Load, short: Load | N
     return Part(name, title, form(long), form(short) if short else None)
 
 
+def even(
+    name: str,
+    title: str,
+    *,
+    long: Shape,
+    short: Shape | None = None,
+    on_purpose: frozenset[Wrong] = frozenset(),
+) -> Part:
+    """A part in which processes fail from within, and nothing strikes them."""
+
+    def form(shape: Shape) -> Form:
+        return partial(even_load.run, name=name, title=title, shape=shape, on_purpose=on_purpose)
+
+    return Part(name, title, form(long), form(short) if short else None)
+
+
+def with_faults(tasks: int, faults: Faults, settings: Mapping[str, str] | None = None) -> Shape:
+    """An even load on one process of each role, which fails so."""
+    return Shape(
+        tasks=tasks,
+        texts=8,
+        roles=("master", "embed", "store"),
+        submitters=24,
+        patience_s=120.0,
+        settings=settings or {},
+        faults=faults,
+    )
+
+
+#: The sweep that the rig has off, on again and soon.
+STALLED_AFTER_S = {"VECTORIZE_MASTER_TASK_STALLED_AFTER_S": "3"}
 PARTS = (
     Part(
         mixed.NAME,
@@ -136,10 +168,17 @@ PARTS = (
         short=partial(r11_poison.run, poisons=2, texts=8),
         long=partial(r11_poison.run, poisons=12, texts=32),
     ),
-    Part(
-        r12_errors.NAME,
-        r12_errors.TITLE,
-        long=partial(r12_errors.run, tasks=1_000, texts=8),
+    even(
+        "R12",
+        "20 % of sends and of Weaviate writes fail, 20 % of their answers are lost",
+        long=with_faults(1_000, Faults(sends_fail=0.2, writes_fail=0.2)),
+    ),
+    even(
+        "sweep",
+        "one unit in five is acknowledged and never worked on: the reconcile sweep finds it",
+        short=with_faults(40, Faults(units_skipped=0.2), STALLED_AFTER_S),
+        long=with_faults(500, Faults(units_skipped=0.2), STALLED_AFTER_S),
+        on_purpose=frozenset({Wrong.OFFSET_PAST_UNFINISHED}),
     ),
     Part(
         r13_clocks.NAME,

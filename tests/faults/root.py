@@ -8,10 +8,12 @@ import asyncio
 import os
 import random
 import sys
+from collections.abc import Awaitable
 from typing import Any
 
 from faust.cli.faust import cli
 
+from agents.embed import Embed
 from embedding import isolation, loading
 from embedding.catalog import ModelEntry
 from embedding.encoder import Encoder
@@ -21,6 +23,7 @@ from models.clock import SystemClock
 from models.errors import BrokerUnavailable, VectorStoreUnavailable
 from stores.weaviate import WeaviateStore
 from streams.producing import FaustProducer, Sent
+from streams.records import Record
 from tests.faults import points
 from tests.faults.bugs import BUGS, NAIVE
 from tests.faults.orders import VARIABLE, Faults
@@ -36,6 +39,8 @@ def apply(faults: Faults) -> None:
         _let_writes_fail(faults.writes_fail, dice)
     if faults.slow_s:
         _slow_down(faults.slow_s, dice)
+    if faults.units_skipped:
+        _skip_units(faults.units_skipped, dice)
     if faults.skew_s:
         _set_clock(dice.choice((-1, 1)) * faults.skew_s)
     if faults.poison:
@@ -92,6 +97,15 @@ def _slowly(whole: Any, most_s: float, dice: random.Random) -> Any:
         return await whole(*given, **more)
 
     return slow
+
+
+def _skip_units(share: float, dice: random.Random) -> None:
+    begin = Embed.begin
+
+    async def forgetful(self: Embed, record: Record) -> Awaitable[None] | None:
+        return None if dice.random() < share else await begin(self, record)
+
+    Embed.begin = forgetful  # type: ignore[method-assign]
 
 
 def _set_clock(ahead_s: float) -> None:
