@@ -137,6 +137,18 @@ async def test_a_commit_that_fails_is_not_taken_for_done(broker: Broker, running
         await broker.until_committed(10)
 
 
+async def test_a_fetch_for_other_partitions_holds_a_record_up_for_moments_only(
+    broker: Broker, running: Running
+) -> None:
+    """While one partition's records wait in the client, a fetch goes out for the others alone."""
+    await broker.create(broker.name)
+    async with running(Taker()) as app:
+        consumer = app.consumer._thread._consumer
+        assert consumer._fetch_max_wait_ms == consumer._fetcher._fetch_max_wait_ms
+        assert consumer._fetch_max_wait_ms == app.fetch_max_wait_ms == 50
+        assert consumer._isolation_level == "read_committed"
+
+
 async def test_records_that_faust_drops_while_its_flow_is_suspended_are_delivered_in_order(
     broker: Broker, running: Running
 ) -> None:
