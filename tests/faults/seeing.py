@@ -33,10 +33,10 @@ async def look(stack: StackState, prefix: str, clients: Clients) -> SystemView:
 
 async def _tasks(clients: Clients) -> AsyncIterator[tuple[str, TaskView]]:
     """Every task that the masters list."""
-    cursor = ""
+    cursor, master = "", next(each for each in clients.masters if each.alive)
     while cursor is not None:
         path = f"/tasks?page_size={PAGE}{cursor and f'&cursor={cursor}'}"
-        told = await clients.ask("GET", clients.masters[0].url + path)
+        told = await clients.ask("GET", master.url + path)
         assert told.status == 200, told
         page = told.body
         for task in page["tasks"]:
