@@ -19,6 +19,7 @@ from embedding.model_thread import CallDone, CallResult
 from models.events import Swept
 from models.rows import TaskRow
 from models.states import ItemErrorCode
+from scripts.stack.state import VARIABLES
 from stores.attempts import RedisAttempts
 from streams.delivery import Delivery
 from streams.ledger import OffsetLedger
@@ -96,7 +97,7 @@ def _random_result_ids() -> None:
 
 
 def _state_in_redis() -> None:
-    client = redis.Redis.from_url(os.environ["VECTORIZE_MASTER_DATABASE_REDIS_URL"])
+    client = redis.Redis.from_url(os.environ[VARIABLES["database.redis_url"]])
     put = RowStore.put
 
     async def keep(self: RowStore, partition: int, row: TaskRow) -> Awaitable[None]:

@@ -169,6 +169,8 @@ async def rig(
             try:
                 for role in shape.roles:
                     fleet.add(role, command=COMMAND if shape.faults else None)
+                for each in fleet.processes:
+                    await each.ready()  # one that ends at its start is told as that
                 await fleet.all_ready()
                 async with (
                     _clients(fleet, folder, seed) as clients,
