@@ -11,9 +11,11 @@ from tests.faults.orders import Faults
 from tests.faults.outcome import Outcome
 from tests.faults.requirements import under_faults
 from tests.faults.rig import Shape
+from tests.faults.striking import Fault
 
 NAME = "mixed"
 TITLE = "kills, FLUSHALL, failing sends and Weaviate writes, bad texts and cancels at once"
+KILLS_AND_FLUSHES = any_of([kill, kill, kill, flush])
 ROLES = ("master", "master", "embed", "embed", "store")
 
 
@@ -27,6 +29,7 @@ async def run(
     say: Callable[[str], None],
     bug: str | None = None,
     patience_s: float = 60.0,
+    fault: Fault = KILLS_AND_FLUSHES,
 ) -> Outcome:
     """Strike `strikes` times while `tasks` tasks and more are worked on; `bug` is put in."""
     shape = Shape(
@@ -45,7 +48,7 @@ async def run(
         folder,
         name=NAME,
         title=TITLE,
-        fault=any_of([kill, kill, kill, flush]),
+        fault=fault,
         strikes=strikes,
         shape=shape,
         seed=seed,

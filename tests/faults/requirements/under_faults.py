@@ -29,7 +29,7 @@ async def run(
         name,
         title,
         seed=seed,
-        trials=strikes,
+        trials=len(recovered_s),
         verdict=verdict,
         recovered_s=recovered_s,
         faults={
