@@ -27,7 +27,7 @@ BUDGET_SEEDS = 3
 def main(arguments: list[str]) -> int:
     """Run parts; give 1 where one of them found a fault."""
     given = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, like Ctrl-C
+    signal.signal(signal.SIGTERM, _end)
     ledger = Ledger(given.ledger) if given.ledger else None
     if given.bugs:
         return 0 if _catch(given.bugs, given.seed) else 1
@@ -38,6 +38,12 @@ def main(arguments: list[str]) -> int:
     if ledger is not None and given.publish:
         publish(PAGE, ledger.read())
     return 0 if clean else 1
+
+
+def _end(number: int, frame: object) -> None:
+    """End what was started, like Ctrl-C; one signal is enough, a second would cut that short."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _wanted(names: Sequence[str], *, short: bool) -> list[Part]:
