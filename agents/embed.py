@@ -78,20 +78,18 @@ class Suspects:
         A unit that was handed back, or was encoded apart, keeps the deaths it was known by: it
         comes again where its commit is lost, and would cost as many more.
         """
-        apart, settled = False, False
+        encoder, settle = batcher, self.attempts.end
         try:
             deaths = await self.attempts.begin(unit.id) - 1
-            if apart := deaths >= self.most_deaths:
+            if deaths >= self.most_deaths:
                 log.warning("unit_encoded_apart", unit=unit.id, deaths=deaths)
-            encoder = self.alone if apart else batcher
-            outcomes = await encoder.encode(unit.lane, entry, texts, unit.options)
-            settled = not apart
-            return outcomes
-        except Exception:
-            settled = not apart
+                encoder, settle = self.alone, self.attempts.take_back
+            return await encoder.encode(unit.lane, entry, texts, unit.options)
+        except asyncio.CancelledError:
+            settle = self.attempts.take_back
             raise
         finally:
-            (self.attempts.end if settled else self.attempts.take_back)(unit.id)
+            settle(unit.id)
 
 
 @dataclass

@@ -125,8 +125,13 @@ class Upkeep:
         row = self._rows.stored(partition, task_id)
         limit = passed_limit(row, now_ms) if row is not None else None
         if limit is not None:
-            event = DeadlinePassed(task_id=task_id, at_ms=now_ms, limit=limit)
-            await self._send(event, partition)
+            await self._tell_passed(partition, task_id, limit, now_ms)
+
+    async def _tell_passed(
+        self, partition: int, task_id: str, limit: TimeLimit, now_ms: int
+    ) -> None:
+        event = DeadlinePassed(task_id=task_id, at_ms=now_ms, limit=limit)
+        await self._send(event, partition)
 
     async def _sweep_all(self, partition: int, due: list[Entry]) -> None:
         try:
@@ -158,9 +163,7 @@ class Upkeep:
             if row.resent < MOST_RESENDS:
                 await self._resend(partition, row)
             else:
-                limit = TimeLimit.HEARTBEAT
-                event = DeadlinePassed(task_id=row.task_id, at_ms=now_ms, limit=limit)
-                await self._send(event, partition)
+                await self._tell_passed(partition, row.task_id, TimeLimit.HEARTBEAT, now_ms)
 
     async def _resend(self, partition: int, row: TaskRow) -> None:
         """Send a row's unfinished units again, made anew from its source record."""

@@ -136,10 +136,10 @@ def shown(letter: DeadLetter) -> str:
 async def redrive_all(shelf: DeadShelf, reason: str, most: int) -> list[tuple[int, Redriven]]:
     """Send back the newest `most` letters of one reason, the oldest of them first."""
     numbers: list[int] = []
-    page = await shelf.page(limit=most, before=None, reason=reason)
-    numbers += [each.number for each in page.letters]
-    while page.next_before is not None and len(numbers) < most:
-        rest = most - len(numbers)
-        page = await shelf.page(limit=rest, before=page.next_before, reason=reason)
+    before: int | None = None
+    while len(numbers) < most:
+        page = await shelf.page(limit=most - len(numbers), before=before, reason=reason)
         numbers += [each.number for each in page.letters]
+        if (before := page.next_before) is None:
+            break
     return [(number, await shelf.redrive(number)) for number in sorted(numbers)]

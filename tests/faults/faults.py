@@ -78,7 +78,7 @@ async def resize(rig: Rig) -> Strike:
         running = _running(rig, role)
         for _ in range(wanted - len(running)):
             rig.start_another(role)
-        for victim in running[max(wanted, 1) :]:
+        for victim in running[wanted:]:
             await (
                 victim.terminate() if rig.dice.random() < 0.5 else asyncio.to_thread(victim.kill)
             )
