@@ -1,6 +1,6 @@
 # The commands of this project; `make` alone lists them. Extra arguments: make test ARGS="-k cancel"
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop demo test check format bench faults stack stack-down stack-status settings-page lock _uv
+.PHONY: help setup run stop demo test test-gpu check format bench faults stack stack-down stack-status settings-page lock _uv
 
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -37,7 +37,10 @@ demo: $(SYNCED) ## Show what the running service does, step by step
 	@$(PYTHON) -m scripts.demo $(ARGS)
 
 test: $(SYNCED) ## Run every test but the slow ones
-	@$(PYTHON) -m pytest -m "not slow" $(ARGS)
+	@$(PYTHON) -m pytest -m "not slow and not gpu" $(ARGS)
+
+test-gpu: $(SYNCED) ## Run the tests that need a CUDA device
+	@$(PYTHON) -m pytest -m gpu tests/gpu $(ARGS)
 
 check: $(SYNCED) ## Check format, lint, types and import directions (no tests)
 	@$(BIN)/ruff format --check --quiet --diff .

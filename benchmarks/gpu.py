@@ -1,5 +1,6 @@
 """Tokens a second on a GPU, by shape and length, and the share of the card's peak."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from benchmarks.bench import Bench
@@ -17,6 +18,9 @@ PEAKS = {"H200": 989.5, "H100": 989.5, "A100": 312.0, "L4": 121.0}
 #: What is aimed at on an H200: shape, tokens of a text, tokens a second.
 AIM = ("BERT-base", 512, 1.7e6)
 ASKED = ("forward", "ours", "theirs")
+#: Texts of mixed lengths that go through the batcher in one round, and what is asked of it.
+MIXED_TEXTS = 40_000
+BATCHED = ("batched", "batched tokens", "tokenizer", "padding")
 
 
 async def measure(bench: Bench) -> Section:
@@ -39,7 +43,7 @@ async def _section(bench: Bench, worker: Worker, card: str, products: float) -> 
     for at, sizes in enumerate(SHAPES):
         for tokens in LENGTHS:
             trial = GpuTrial(shape=at, tokens=tokens, seconds=bench.plan.gpu_s)
-            rounds, facts = await _rounds(bench, worker, trial)
+            rounds, facts = await _rounds(bench, worker, trial, ASKED)
             label = f"{sizes.name}, {tokens} tokens"
             cosine = float(facts["cosine of ours"])
             section.notes.append(
@@ -50,20 +54,40 @@ async def _section(bench: Bench, worker: Worker, card: str, products: float) -> 
                 section.series.extend(_series(rounds, sizes, tokens, card))
             else:
                 section.faults.append(f"{label}: no speed: least cosine {cosine:.6f}")
+        trial = GpuTrial(shape=at, mixed_texts=int(MIXED_TEXTS * bench.plan.time))
+        rounds, _ = await _rounds(bench, worker, trial, BATCHED)
+        section.series.extend(_batched(rounds, sizes))
     return section
 
 
+def _batched(rounds: dict[str, list[Round]], sizes: Sizes) -> list[Series]:
+    label = f"{sizes.name}, mixed texts"
+    ours = Series(name=f"ours, {label}: with the batcher", unit="texts/s", rounds=rounds["batched"])
+    tokenizer = Series(name=f"tokenizer, {label}", unit="texts/s", rounds=rounds["tokenizer"])
+    return [
+        ours,
+        Series(name=f"ours, {label}", unit="tokens/s", rounds=rounds["batched tokens"]),
+        tokenizer,
+        Series(
+            name=f"with the batcher ÷ tokenizer, {label}",
+            unit="ratio",
+            rounds=ratios(ours, tokenizer),
+        ),
+        Series(name=f"padding efficiency, {label}", unit="share", rounds=rounds["padding"]),
+    ]
+
+
 async def _rounds(
-    bench: Bench, worker: Worker, trial: GpuTrial
+    bench: Bench, worker: Worker, trial: GpuTrial, asked: Sequence[str]
 ) -> tuple[dict[str, list[Round]], dict[str, float | str]]:
-    """All three in each round, after one that is dropped; the last facts."""
-    rounds: dict[str, list[Round]] = {name: [] for name in ASKED}
+    """All that is `asked` in each round, after one that is dropped; the last facts."""
+    rounds: dict[str, list[Round]] = {name: [] for name in asked}
     facts: dict[str, float | str] = {}
     for number in range(bench.plan.compared_rounds + 1):
         if number > 1 and bench.over:
             break
         facts = (await worker.ask(trial)).facts
-        for name in ASKED if number else ():
+        for name in asked if number else ():
             rounds[name].append(Round(value=float(facts[name])))
     return rounds, facts
 

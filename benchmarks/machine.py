@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
@@ -55,9 +55,17 @@ def this_machine() -> Machine:
         load_1min=round(os.getloadavg()[0], 2),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        versions={name: version(name) for name in PACKAGES}
+        versions={name: _version(name) for name in PACKAGES}
         | {"kafka": tools.KAFKA_VERSION, "weaviate": tools.WEAVIATE_VERSION},
     )
+
+
+def _version(package: str) -> str:
+    """The installed version; the part `gpu` needs torch and not the servers' clients."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _processor() -> tuple[str, frozenset[str]]:

@@ -47,7 +47,7 @@ def load_torch(
         torch.set_num_threads(threads)
     if device == CPU:
         return _accepted(entry, device, FULL)
-    if not torch.cuda.is_available():
+    if (torch.device(device).index or 0) >= torch.cuda.device_count():
         raise BackendRefused(f"torch finds no {device} here")
     try:
         return _accepted(entry, device, HALF)

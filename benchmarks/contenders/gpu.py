@@ -1,5 +1,6 @@
 """Random models of known shapes on a GPU: our encoder beside sentence-transformers in fp16."""
 
+import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.contenders.ours import encoder_of
+from benchmarks.contenders.ours import Ours, encoder_of
 from benchmarks.contenders.random_models import SHAPES, GpuTrial, random_model
 from benchmarks.contenders.speaking import Answer, Assignment, Told, serve
+from benchmarks.corpus import mixed
 from benchmarks.likeness import least_cosine
 from embedding.catalog import ModelEntry
 from embedding.encoder import Encoder, Tokenized
@@ -50,6 +52,7 @@ class Models:
         self._folder = folder
         self._entries: dict[int, ModelEntry] = {}
         self._held: tuple[int, Pair] | None = None
+        self._batchers: dict[int, Ours] = {}
 
     def both(self, at: int) -> Pair:
         """The shape number `at`; another one that was held is freed."""
@@ -61,6 +64,12 @@ class Models:
         pair = self._loaded(self._entry(at))
         self._held = (at, pair)
         return pair
+
+    def batcher(self, at: int) -> Ours:
+        """Our batcher before a copy of its own of the shape number `at`."""
+        if at not in self._batchers:
+            self._batchers[at] = Ours(self._entry(at), self._given.threads, device="auto")
+        return self._batchers[at]
 
     def _loaded(self, entry: ModelEntry) -> Pair:
         ours = encoder_of(entry, self._given.threads, device="auto")
@@ -121,12 +130,15 @@ def load(given: Assignment) -> Answer:
     models = Models(given, folder)
     call_tokens = int(given.settings.get("call_tokens", CALL_TOKENS))
     words = words_of(given.folder)
+    runner = asyncio.Runner()
 
     def answer(line: bytes) -> Told:
         trial = GpuTrial.model_validate_json(line)
         if trial.shape is None:
             return Told(facts=card())
         pair = models.both(trial.shape)
+        if trial.mixed_texts:
+            return Told(facts=batched(models.batcher(trial.shape), pair.ours, trial, runner))
         batch = batch_of(trial.tokens, call_tokens)
         return Told(facts=tried(pair, batch, texts_of(words, trial.tokens, call_tokens), trial))
 
@@ -154,6 +166,25 @@ def tried(
         "cosine of ours": least_cosine(ours(texts[:GATED]), expected),
         "cosine of theirs": least_cosine(theirs(texts[:GATED]), expected),
         "backend": pair.ours.backend,
+    }
+
+
+def batched(
+    batcher: Ours, encoder: Encoder, trial: GpuTrial, runner: asyncio.Runner
+) -> dict[str, float | str]:
+    """Texts and tokens a second with the batcher before the card, and of its tokenizer alone."""
+    texts = mixed(trial.mixed_texts)
+    began_s = time.perf_counter()
+    ready = encoder.tokenize(texts, prompt="", truncate=Truncate.END)
+    tokenized_s = time.perf_counter() - began_s
+    began_s = time.perf_counter()
+    _, facts = runner.run(batcher.encode(texts, {}))
+    spent_s = time.perf_counter() - began_s
+    return {
+        "batched": len(texts) / spent_s,
+        "batched tokens": sum(each.length for each in ready) / spent_s,
+        "tokenizer": len(texts) / tokenized_s,
+        "padding": float(facts["tokens"]) / float(facts["padded_tokens"]),
     }
 
 

@@ -43,11 +43,11 @@ def encoder_of(entry: ModelEntry, threads: int, device: str = "cpu") -> Encoder:
 class Ours:
     """One batcher a token budget, all on the same loaded model; budget 0: as users have it."""
 
-    def __init__(self, entry: ModelEntry, threads: int) -> None:
+    def __init__(self, entry: ModelEntry, threads: int, device: str = "cpu") -> None:
         """Load on first use."""
         self._entry = entry
         self._encoders: Sequence[Encoder] = []
-        self._threads = threads
+        self._options = options_for(threads, device)
         self._pool = ModelPool(self._load)
         self._batchers: dict[int, LaneBatcher] = {}
 
@@ -73,14 +73,14 @@ class Ours:
             batcher = LaneBatcher(
                 self._pool,
                 options_of(budget_tokens),
-                encoders=most_encoders(options_for(self._threads)),
+                encoders=most_encoders(self._options),
             )
             await batcher.start()
             self._batchers[budget_tokens] = batcher
         return self._batchers[budget_tokens]
 
     def _load(self, entry: ModelEntry) -> Sequence[Encoder]:
-        self._encoders = load_encoders(entry, options_for(self._threads))
+        self._encoders = load_encoders(entry, self._options)
         return self._encoders
 
     async def close(self) -> None:

@@ -50,12 +50,16 @@ SHAPES = (
 
 
 class GpuTrial(BaseModel):
-    """One question: how fast is this shape at texts of so many tokens? Without one: which card?"""
+    """One question: how fast is this shape at texts of so many tokens? Without one: which card?
+
+    With `mixed_texts` instead of `tokens`: how fast is it with our batcher before it?
+    """
 
     model_config = ConfigDict(frozen=True)
 
     shape: int | None = None
     tokens: int = 0
+    mixed_texts: int = 0
     seconds: float = 0.0
 
 
