@@ -17,8 +17,8 @@ NOISY_LOGGERS = ("aiokafka", "httpcore", "httpx", "weaviate")
 """Libraries that say at INFO what nobody asked; silenced to WARNING unless we log DEBUG."""
 
 LEVELLED_LOGGERS = (
-    *("agents", "config", "documents", "embedding", "faust_app", "scripts", "src", "stores"),
-    *("streams", "web", "faust", "mode"),
+    *("agents", "config", "documents", "embedding", "faust_app", "roles", "scripts", "src"),
+    *("stores", "streams", "web", "faust", "mode"),
 )
 """Ours and Faust's: they carry the level themselves, because Faust sets the root to DEBUG.
 
