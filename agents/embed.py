@@ -277,6 +277,7 @@ class Embed:
             at_ms=self._clock.now_ms(),
             unit=unit.number,
             source=unit.source,
+            reading=unit.reading,
             stored=0,
             failures=failures,
             worker=self._worker,

@@ -15,15 +15,16 @@ import structlog
 from models.encoding import EncodeOptions
 from models.errors import InvalidRequest, UnknownModel
 from models.events import Accepted
+from models.files import file_of
 from models.fold import Verdict
-from models.splitting import TaskLimits, refused_items, split
+from models.splitting import TaskLimits, file_bytes, refused_items, split
 from models.stranger import Found, read_task
-from models.task_options import EncodingModel, input_type_of, task_options
+from models.task_options import EncodingModel, document_facts, input_type_of, task_options
 from models.tasks import TaskRequest, body_hash
 from models.unit_making import unit_of
-from models.units import ItemFailure, SourcePlace, UnitItem
+from models.units import DocumentFacts, ItemFailure, SourcePlace, UnitItem
 from streams import figures
-from streams.codec import encode
+from streams.codec import encode, encode_file
 from streams.dead_shelf import origin_of
 from streams.delivery import Deliveries
 from streams.producing import PartitionOf, acknowledged
@@ -57,6 +58,7 @@ class Plan:
     found: Found
     model: Model
     options: EncodeOptions
+    document: DocumentFacts | None = None
 
     @property
     def request(self) -> TaskRequest:
@@ -136,7 +138,9 @@ class Intake:
             limits=self._options.limits,
         )
         model = self._resolve(found.request.model_name)
-        return Plan(found, model, task_options(found.request, model))
+        chosen = task_options(found.request, model)
+        document = document_facts(found.request, model, chosen, self._options.limits.chunks)
+        return Plan(found, model, chosen, document)
 
     async def _place(self, record: Record, plan: Plan) -> None:
         key = plan.task_id.encode()
@@ -163,6 +167,8 @@ class Intake:
             detail = f"task {plan.task_id} was submitted before with another body"
             await self._bury(record, "conflict", detail, 1)
         elif verdict is Verdict.OWN:
+            if plan.document is not None:
+                await self._send_file(accepted, request)
             await self._send_units(accepted, units)
             figures.TASKS_ACCEPTED.labels(request.task_type).inc()
 
@@ -206,13 +212,21 @@ class Intake:
             total_units=units,
             cut=self._options.limits.cut,
             rejected=refused,
-            own_ids=request.item_ids is not None,
+            own_ids=request.item_ids is not None or request.document_id is not None,
+            document=plan.document,
             options=plan.options,
             input_type=input_type_of(request),
             encoding=request.encoding,
             metadata=request.metadata,
             callback_url=str(request.callback_url) if request.callback_url else None,
             retry_of=request.retry_of,
+        )
+
+    async def _send_file(self, accepted: Accepted, request: TaskRequest) -> None:
+        order = file_of(accepted, self._clock.now_ms())
+        value = encode_file(order, file_bytes(request))
+        await self._producer.send(
+            self._names.files(accepted.lane), accepted.task_id.encode(), value
         )
 
     async def _send_units(self, accepted: Accepted, units: list[list[UnitItem]]) -> None:

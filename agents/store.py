@@ -146,6 +146,7 @@ class Store:
             at_ms=self._clock.now_ms(),
             unit=unit.number,
             source=_source_of(unit),
+            reading=unit.reading,
             stored=len(stored),
             failures=[*header.failures, *refused],
             tokens=sum(outcome.tokens for outcome in stored),
@@ -176,7 +177,9 @@ def _source_of(unit: Unit) -> SourcePlace:
 def _stored_item(
     unit: Unit, item: UnitItem, passport: Passport, *, vector: Vector, outcome: ItemOutcome
 ) -> StoredItem:
-    identity = item_identity(unit.task_id, item.index, item.own_id)
+    document = unit.document
+    document_id = document.document_id if document else None
+    identity = item_identity(unit.task_id, item.index, item.own_id, document_id)
     fingerprint = unit.fingerprint
     return StoredItem(
         object_id=object_id(unit.tenant, unit.collection, identity, 0, fingerprint=fingerprint),
@@ -193,6 +196,9 @@ def _stored_item(
         metadata=unit.metadata,
         tokens=outcome.tokens,
         truncated=outcome.truncated,
+        place=item.place,
+        document_id=document_id,
+        filename=document.filename if document else None,
     )
 
 

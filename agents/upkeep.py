@@ -13,8 +13,9 @@ import structlog
 from models.bitmap import contains
 from models.errors import Unavailable
 from models.events import DeadlinePassed, Event, RetentionPassed, Swept, UnitsResent
+from models.files import file_of
 from models.rows import TaskRow
-from models.splitting import TaskLimits, refused_items, split
+from models.splitting import TaskLimits, file_bytes, refused_items, split
 from models.tasks import TaskRequest
 from models.time_limits import MOST_RESENDS, TimeLimit, passed_limit
 from models.unit_making import unit_of
@@ -22,7 +23,7 @@ from models.units import SourcePlace
 from models.vectors import Space
 from stores.vector_store import VectorWriter
 from streams import figures
-from streams.codec import encode
+from streams.codec import encode, encode_file
 from streams.index import Entry
 from streams.row_store import RowStore
 from streams.tools import StageTools
@@ -171,6 +172,20 @@ class Upkeep:
         if request is None:
             log.error("source_gone", task_id=row.task_id, source=row.source)
             return
+        if row.document is not None:
+            await self._resend_file(partition, row, request)
+        else:
+            await self._resend_units(partition, row, request)
+
+    async def _resend_file(self, partition: int, row: TaskRow, request: TaskRequest) -> None:
+        """Send a document again to be read; units of it that are done count nothing twice."""
+        now_ms = self._clock.now_ms()
+        log.warning("file_resent", task_id=row.task_id, units=row.total_units)
+        await self._send(UnitsResent(task_id=row.task_id, at_ms=now_ms), partition)
+        value = encode_file(file_of(row, now_ms), file_bytes(request))
+        await self._producer.send(self._names.files(row.lane), row.task_id.encode(), value)
+
+    async def _resend_units(self, partition: int, row: TaskRow, request: TaskRequest) -> None:
         limits = self._options.limits.cut_as(row.cut)
         units = split(request, refused_items(request, limits), limits)
         if len(units) != row.total_units:

@@ -1,4 +1,4 @@
-"""The settings as one frozen value: the role and the six sections."""
+"""The settings as one frozen value: the role and the seven sections."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from config.sections import (
     DatabaseSettings,
+    DocumentSettings,
     EncoderSettings,
     KafkaSettings,
     MonitoringSettings,
@@ -23,6 +24,7 @@ class Role(StrEnum):
 
     ALL = "all"
     MASTER = "master"
+    EXTRACT = "extract"
     EMBED = "embed"
     STORE = "store"
 
@@ -39,6 +41,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     task: TaskSettings = Field(default_factory=TaskSettings)
+    document: DocumentSettings = Field(default_factory=DocumentSettings)
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
     origins: dict[str, str] = Field(

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from config.sections import (
     DatabaseSettings,
+    DocumentSettings,
     EncoderSettings,
     KafkaSettings,
     MonitoringSettings,
@@ -29,6 +30,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "kafka": KafkaSettings,
     "database": DatabaseSettings,
     "task": TaskSettings,
+    "document": DocumentSettings,
     "encoder": EncoderSettings,
     "monitoring": MonitoringSettings,
 }

@@ -6,6 +6,7 @@ from embedding.batching import BatchOptions
 from embedding.isolation import IsolationOptions
 from embedding.loading import LoadOptions
 from embedding.pool import PoolOptions
+from models.documents import ChunkOptions, ReadingLimits
 from models.splitting import TaskLimits
 from stores.redis_calls import RedisOptions
 from stores.vector_cache import VectorCacheOptions
@@ -67,7 +68,18 @@ def task_limits(settings: Settings) -> TaskLimits:
         unit_items=task.unit_items,
         unit_bytes=task.unit_bytes,
         max_units=task.max_units,
+        max_file_bytes=settings.document.max_file_bytes,
+        chunks=ChunkOptions(
+            tokens=settings.document.chunk_tokens, overlap=settings.document.chunk_overlap
+        ),
     )
+
+
+def reading_limits(settings: Settings) -> ReadingLimits:
+    """How much one document may take while it is read."""
+    document = settings.document
+    names = ReadingLimits.model_fields.keys()
+    return ReadingLimits(**{name: getattr(document, name) for name in names})
 
 
 def web_limits(settings: Settings) -> WebLimits:

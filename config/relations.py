@@ -33,6 +33,9 @@ RELATIONS = (
         "no more copies can be in sync than there are",
     ),
     AtLeast("kafka.session_timeout_s", "kafka.heartbeat_interval_s", "a heartbeat must be in time"),
+    AtLeast(
+        "document.chunk_tokens", "document.chunk_overlap", "a chunk must be more than its overlap"
+    ),
     AtLeast("task.unit_bytes", "task.max_text_bytes", "a text must fit into a unit"),
     AtLeast(
         "monitoring.worker_timeout_s",

@@ -27,6 +27,7 @@ from config.names import (
 from config.relations import check_relations
 from config.sections import (
     DatabaseSettings,
+    DocumentSettings,
     EncoderSettings,
     KafkaSettings,
     MonitoringSettings,
@@ -39,6 +40,7 @@ from config.variables import Pair, read_dotenv, variables_layer
 __all__ = [
     "CHECKOUT",
     "DatabaseSettings",
+    "DocumentSettings",
     "EncoderSettings",
     "KafkaSettings",
     "LogLevel",

@@ -35,6 +35,23 @@ def checked_folder(entry: ModelEntry) -> Path:
     return folder
 
 
+def tokenizer_file(entry: ModelEntry) -> Path | None:
+    """The model's tokenizer.json, checked by `config_sha256`; None: it counts words (hashing).
+
+    The weights are neither needed nor read. Raises BadWeights.
+    """
+    if entry.source is None:
+        return None
+    folder = _locate(entry.source, entry.revision)
+    if entry.config_sha256:
+        given = config_hash(folder)
+        _expect(entry, f"configuration and tokenizer in {folder}", given, entry.config_sha256)
+    found = sorted(folder.rglob("tokenizer.json"), key=lambda path: len(path.parts))
+    if not found:
+        raise BadWeights(f"model {entry.name}: no tokenizer.json in {folder}")
+    return found[0]
+
+
 def weights_hash(folder: Path) -> str:
     """sha256 over all *.safetensors below `folder`, in the order of their paths."""
     digest = hashlib.sha256()

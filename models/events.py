@@ -9,7 +9,7 @@ from models.ids import DEFAULT_TENANT
 from models.states import Lane, TaskType
 from models.tasks import RECORD_VERSION
 from models.time_limits import TimeLimit
-from models.units import Cut, ItemFailure, SourcePlace
+from models.units import Cut, DocumentFacts, ItemFailure, SourcePlace
 
 
 class _Event(BaseModel):
@@ -52,6 +52,35 @@ class Accepted(_Event):
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     callback_url: str | None = None
     retry_of: str | None = None
+    document: DocumentFacts | None = Field(
+        default=None, description="A document: what it makes is told by `extracted`."
+    )
+
+
+class PagesRead(_Event):
+    """A document is being read (sent now and then; nothing depends on it)."""
+
+    kind: Literal["pages_read"] = "pages_read"
+    source: SourcePlace
+    read: int
+    pages: int | None = None
+
+
+class Extracted(_Event):
+    """A document was read: its chunks are the task's items, or it cannot be read at all."""
+
+    kind: Literal["extracted"] = "extracted"
+    source: SourcePlace
+    reading: str = Field(description="The digest of what was read; later units carry it.")
+    total_items: int
+    total_units: int
+    failures: list[ItemFailure] = Field(
+        default_factory=list, description="Pages that could not be read, or the document."
+    )
+    format: str | None = None
+    charset: str | None = None
+    pages: int | None = None
+    worker: str
 
 
 class UnitStarted(_Event):
@@ -68,6 +97,7 @@ class UnitDone(_Event):
     kind: Literal["unit_done"] = "unit_done"
     unit: int
     source: SourcePlace
+    reading: str | None = Field(default=None, description="Of a document: which reading it was.")
     stored: int
     failures: list[ItemFailure] = Field(default_factory=list)
     tokens: int = 0
@@ -115,6 +145,8 @@ class RetentionPassed(_Event):
 
 Event = Annotated[
     Accepted
+    | PagesRead
+    | Extracted
     | UnitStarted
     | UnitDone
     | CancelRequested

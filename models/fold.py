@@ -19,6 +19,8 @@ from models.events import (
     CancelRequested,
     DeadlinePassed,
     Event,
+    Extracted,
+    PagesRead,
     RetentionPassed,
     Swept,
     UnitDone,
@@ -30,7 +32,8 @@ from models.states import SWEPT, TaskState
 from models.time_limits import has_passed, reason_of
 from models.units import ItemFailure
 
-#: The place of intake's own refusals among a row's `error_units`.
+#: The place among a row's `error_units` of what never became part of a unit: intake's refusals,
+#: and the pages of a document that could not be read.
 INTAKE_ERRORS = 0
 
 
@@ -81,6 +84,8 @@ def fold(row: TaskRow | None, event: Event, offset: int, *, max_run_ms: int) -> 
 def _later(row: TaskRow, event: Event, offset: int, max_run_ms: int) -> Folded:
     if isinstance(event, UnitDone):
         return _unit_done(row, event, offset)
+    if isinstance(event, Extracted):
+        return _extracted(row, event, offset)
     if isinstance(event, CancelRequested):
         return _ended(row, event, offset, state=TaskState.CANCELLED, max_run_ms=max_run_ms)
     if isinstance(event, DeadlinePassed):
@@ -131,9 +136,51 @@ def _verdict(row: TaskRow, event: Accepted) -> Verdict:
 
 def _repeated(row: TaskRow, event: Event) -> Folded:
     """Name again the errors that stood under this event: their row may not have been written."""
-    if isinstance(event, UnitDone) and event.source == row.source:
+    if isinstance(event, UnitDone) and _is_of(row, event):
         return _named_again(row, event.unit + 1, event.failures, verdict=None)
+    if isinstance(event, Extracted) and _is_of(row, event):
+        return _named_again(row, INTAKE_ERRORS, event.failures, verdict=None)
     return Folded(row)
+
+
+def _is_of(row: TaskRow, event: Extracted | UnitDone) -> bool:
+    """Whether an event is about this task's record and, of a document, the reading that counts."""
+    return event.source == row.source and event.reading == row.reading
+
+
+def _extracted(row: TaskRow, event: Extracted, offset: int) -> Folded:
+    """Take what a document was read into; the first reading stands.
+
+    Another one (of a worker that was killed, and one of another version) would number its chunks
+    otherwise: units of it count nothing.
+    """
+    if row.is_final or not row.is_open or event.source != row.source:
+        return Folded(_next(row, event, offset), changed=True)
+    failures = event.failures
+    read = _next(
+        row,
+        event,
+        offset,
+        state=TaskState.PROCESSING,
+        started_ms=row.started_ms or event.at_ms,
+        reading=event.reading,
+        total_items=event.total_items,
+        total_units=event.total_units,
+        format=event.format,
+        charset=event.charset,
+        pages=event.pages,
+        pages_read=event.pages or 0,
+        failed=bitmap_of(failure.index for failure in failures),
+        failed_items=len(failures),
+        error_units=1 << INTAKE_ERRORS if failures else 0,
+        first_error=failures[0].message if failures else None,
+    )
+    return Folded(
+        _finish_if_done(read, event.at_ms),
+        changed=True,
+        error_unit=INTAKE_ERRORS if failures else None,
+        errors=tuple(failures),
+    )
 
 
 def _named_again(
@@ -149,9 +196,9 @@ def _named_again(
 
 
 def _unit_done(row: TaskRow, event: UnitDone, offset: int) -> Folded:
-    known = event.unit < row.total_units and event.source == row.source
+    known = event.unit < row.total_units and _is_of(row, event)
     if row.is_final or not known or contains(row.done_units, event.unit):
-        return Folded(_next(row, event, offset, **_swept_again(row, event, known)), changed=True)
+        return Folded(_next(row, event, offset, **_swept_again(row, event)), changed=True)
     failures = event.failures
     counted = _next(
         row,
@@ -179,9 +226,9 @@ def _unit_done(row: TaskRow, event: UnitDone, offset: int) -> Folded:
     )
 
 
-def _swept_again(row: TaskRow, event: UnitDone, known: bool) -> dict[str, object]:  # noqa: FBT001
+def _swept_again(row: TaskRow, event: UnitDone) -> dict[str, object]:
     """Have vectors removed that were stored after the task's end: a unit may queue for long."""
-    if row.state in SWEPT and known and event.stored:
+    if row.state in SWEPT and event.source == row.source and event.stored:
         return {"sweeps_due_ms": sorted({*row.sweeps_due_ms, event.at_ms})}
     return {}
 
@@ -217,6 +264,12 @@ def _unit_started(row: TaskRow, event: UnitStarted) -> dict[str, Any]:
     return {"state": TaskState.PROCESSING, "started_ms": row.started_ms or event.at_ms}
 
 
+def _pages_read(row: TaskRow, event: PagesRead) -> dict[str, Any]:
+    if not row.is_open or row.is_final or event.source != row.source:
+        return {}
+    return {"pages_read": max(row.pages_read, event.read), "pages": event.pages}
+
+
 def _units_resent(row: TaskRow, event: UnitsResent) -> dict[str, Any]:  # noqa: ARG001  # one shape for all
     return {"resent": row.resent + 1}
 
@@ -227,6 +280,7 @@ def _swept(row: TaskRow, event: Swept) -> dict[str, Any]:
 
 _CHANGES: dict[type, Callable[[TaskRow, Any], dict[str, Any]]] = {
     UnitStarted: _unit_started,
+    PagesRead: _pages_read,
     UnitsResent: _units_resent,
     Swept: _swept,
 }

@@ -39,8 +39,20 @@ def item_key(task_id: str, index: int, own_id: str | None) -> str:
     return own_id if own_id is not None else f"{task_id}/{index}"
 
 
-def item_identity(task_id: str, index: int, own_id: str | None) -> str:
-    """What an item's object is named by: no client's own id can name another task's item."""
+def chunk_key(document_id: str, index: int) -> str:
+    """Name a chunk of a document that has a client's own id."""
+    return f"{document_id}/{index}"
+
+
+def item_identity(
+    task_id: str, index: int, own_id: str | None, document_id: str | None = None
+) -> str:
+    """What an item's object is named by: no client's own id can name another task's item.
+
+    Nor a chunk of a document that has an id, whose own id is made of it.
+    """
+    if document_id is not None:
+        return f"document/{chunk_key(document_id, index)}"
     return f"own/{own_id}" if own_id is not None else f"task/{task_id}/{index}"
 
 

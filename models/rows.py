@@ -7,7 +7,7 @@ from models.encoding import DOCUMENT, EncodeOptions, Encoding
 from models.ids import DEFAULT_TENANT
 from models.states import FINAL, Lane, TaskState, TaskType
 from models.tasks import RECORD_VERSION
-from models.units import Cut, SourcePlace
+from models.units import Cut, DocumentFacts, SourcePlace
 
 
 class TaskRow(BaseModel):
@@ -50,8 +50,16 @@ class TaskRow(BaseModel):
     finished_ms: int | None = None
     last_event_ms: int
 
-    total_items: int
+    total_items: int = Field(description="Of a document: known once it is read.")
     total_units: int
+    document: DocumentFacts | None = None
+    reading: str | None = Field(
+        default=None, description="Of a document: the digest of what it was read into."
+    )
+    format: str | None = None
+    charset: str | None = None
+    pages: int | None = None
+    pages_read: int = 0
     cut: Cut | None = Field(default=None, description="The limits it was cut into units by.")
     done_units: Bitmap = Field(default=0, description="Units whose items are all decided.")
     failed: Bitmap = Field(default=0, description="Indexes of items without a vector.")
@@ -81,12 +89,19 @@ class TaskRow(BaseModel):
         return self.state in FINAL
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is not known yet what the task makes: a document that was not read."""
+        return self.document is not None and self.reading is None
+
+    @property
     def progress(self) -> float:
         """The share of items decided, 0.0–1.0."""
+        if self.is_open:
+            return 0.0
         decided = self.stored_items + self.failed_items
         return round(decided / self.total_items, 4) if self.total_items else 1.0
 
     @property
     def all_units_done(self) -> bool:
         """Whether every unit is decided."""
-        return self.done_units.bit_count() >= self.total_units
+        return not self.is_open and self.done_units.bit_count() >= self.total_units

@@ -1,15 +1,19 @@
 """From a request to units: which items may go on, and how they are cut into micro-batches. Pure."""
 
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
 
+from models.documents import ChunkOptions
 from models.errors import InvalidRequest, LimitExceeded
 from models.states import ItemErrorCode
 from models.tasks import TaskRequest
 from models.units import Cut, ItemFailure, UnitItem
 
+#: How a document is cut that does not say.
+CHUNK_DEFAULTS = ChunkOptions(tokens=256, overlap=32)
 #: Bytes an item adds to its unit's record beside its text and id.
 ITEM_OVERHEAD_BYTES = 32
 
@@ -23,6 +27,9 @@ class TaskLimits:
     max_metadata_bytes: int = 16_384
     max_deadline_s: float = 604_800.0
     max_json_depth: int = 32
+    max_file_bytes: int = 6_000_000
+    chunks: ChunkOptions = CHUNK_DEFAULTS
+    """How a document is cut that does not say."""
     unit_items: int = 64
     unit_bytes: int = 393_216
     max_units: int = 1024
@@ -48,16 +55,10 @@ def check_request(request: TaskRequest, limits: TaskLimits) -> None:
     An empty or oversized text among others fails alone later; as a task's only text it is refused
     here.
     """
-    texts = request.texts
-    if not texts:
-        raise InvalidRequest(field="data", reason="the list is empty; send at least one text")
-    _at_most(
-        len(texts),
-        limits.max_items,
-        field="data",
-        what="the number of texts",
-        setting="task.max_items",
-    )
+    if request.is_document:
+        check_file(request, limits)
+    else:
+        _check_texts(request, limits)
     metadata_bytes = len(orjson.dumps(request.metadata))
     _at_most(
         metadata_bytes,
@@ -74,8 +75,43 @@ def check_request(request: TaskRequest, limits: TaskLimits) -> None:
             what="it",
             setting="task.max_deadline_s",
         )
+
+
+def _check_texts(request: TaskRequest, limits: TaskLimits) -> None:
+    if not request.texts:
+        raise InvalidRequest(field="data", reason="the list is empty; send at least one text")
+    _at_most(
+        len(request.texts),
+        limits.max_items,
+        field="data",
+        what="the number of texts",
+        setting="task.max_items",
+    )
     if isinstance(request.data, str):
         _check_only_text(request.data, limits)
+
+
+def check_file(request: TaskRequest, limits: TaskLimits) -> None:
+    """Raise InvalidRequest or LimitExceeded for a document that cannot be one."""
+    _at_most(
+        len(file_bytes(request)),
+        limits.max_file_bytes,
+        field="data",
+        what="the file's size in bytes",
+        setting="document.max_file_bytes",
+    )
+
+
+def file_bytes(request: TaskRequest) -> bytes:
+    """The document that a request carries; raise InvalidRequest for what is no base64."""
+    data = request.data if isinstance(request.data, str) else ""
+    try:
+        content = b64decode("".join(data.split()), validate=True)
+    except ValueError:  # also for what is not ASCII
+        raise InvalidRequest(field="data", reason="is no base64 (RFC 4648, section 4)") from None
+    if not content:
+        raise InvalidRequest(field="data", reason="the file is empty")
+    return content
 
 
 def _at_most(given: int, limit: int, *, field: str, what: str, setting: str) -> None:
@@ -132,8 +168,7 @@ def split(
 ) -> list[list[UnitItem]]:
     """Cut the remaining items into units, in order.
 
-    A unit holds up to `batch_size` (or the limit) items and `unit_bytes` bytes; both give way
-    where a task would otherwise need more than `max_units` units.
+    How is told at `cut_items`.
     """
     left_out = {failure.index for failure in refused}
     own_ids = request.item_ids
@@ -142,18 +177,22 @@ def split(
         for i, text in enumerate(request.texts)
         if i not in left_out
     ]
-    most_items, most_bytes = _unit_items(request, len(items), limits), limits.unit_bytes
+    return cut_items(items, request.batch_size, limits.cut)
+
+
+def cut_items(items: list[UnitItem], batch_size: int | None, cut: Cut) -> list[list[UnitItem]]:
+    """Cut `items` into units, in order.
+
+    A unit holds up to `batch_size` (or the limit) items and `unit_bytes` bytes; both give way
+    where a task would otherwise need more than `max_units` units.
+    """
+    wanted = min(batch_size or cut.unit_items, cut.unit_items)
+    most_items, most_bytes = max(wanted, -(-len(items) // cut.max_units)), cut.unit_bytes
     units = list(_cut(items, most_items, most_bytes))
-    while len(units) > limits.max_units:
+    while len(units) > cut.max_units:
         most_items, most_bytes = most_items * 2, most_bytes * 2
         units = list(_cut(items, most_items, most_bytes))
     return units
-
-
-def _unit_items(request: TaskRequest, count: int, limits: TaskLimits) -> int:
-    wanted = min(request.batch_size or limits.unit_items, limits.unit_items)
-    least = -(-count // limits.max_units)
-    return max(wanted, least)
 
 
 def _cut(items: list[UnitItem], most_items: int, most_bytes: int) -> Iterator[list[UnitItem]]:

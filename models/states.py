@@ -8,6 +8,7 @@ class TaskType(StrEnum):
 
     TEXT = "text_vectorization"
     BATCH = "batch_vectorization"
+    DOCUMENT = "document_vectorization"
 
 
 class TaskState(StrEnum):
@@ -60,6 +61,13 @@ class ItemErrorCode(StrEnum):
     MODEL_UNAVAILABLE = "model_unavailable"
     STAGE_FAILED = "stage_failed"
     POISON = "poison"
+    DOCUMENT_UNSUPPORTED = "document_unsupported"
+    DOCUMENT_UNREADABLE = "document_unreadable"
+    DOCUMENT_ENCRYPTED = "document_encrypted"
+    DOCUMENT_NO_TEXT = "document_no_text"
+    DOCUMENT_TOO_LARGE = "document_too_large"
+    DOCUMENT_TIMEOUT = "document_timeout"
+    PAGE_UNREADABLE = "page_unreadable"
 
 
 class ItemStatus(StrEnum):

@@ -2,9 +2,11 @@
 
 from typing import Protocol
 
+from models.documents import ChunkOptions
 from models.encoding import DOCUMENT, EncodeOptions, Truncate
 from models.errors import InvalidRequest
 from models.tasks import TaskRequest
+from models.units import DocumentFacts
 from models.vectors import Passport
 
 
@@ -18,6 +20,10 @@ class EncodingModel(Protocol):
     @property
     def dimension(self) -> int:
         """Numbers of a whole vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens of a text."""
 
     @property
     def matryoshka(self) -> tuple[int, ...]:
@@ -46,6 +52,34 @@ def task_options(request: TaskRequest, model: EncodingModel) -> EncodeOptions:
         input_type=request.input_type,
         prompt=request.prompt,
         truncate=request.truncate,
+    )
+
+
+def document_facts(
+    request: TaskRequest, model: EncodingModel, options: EncodeOptions, defaults: ChunkOptions
+) -> DocumentFacts | None:
+    """How the document of a task is cut; None for a task of texts.
+
+    Raises InvalidRequest for chunks that the model would cut short.
+    """
+    if not request.is_document:
+        return None
+    wanted = request.chunk_tokens
+    if wanted is not None and wanted > model.max_tokens:
+        reason = f"model {model.name} takes at most {model.max_tokens} tokens"
+        raise InvalidRequest(field="chunk_tokens", reason=reason, given=wanted)
+    tokens = wanted or min(defaults.tokens, model.max_tokens)
+    overlap = request.chunk_overlap
+    if overlap is None:
+        overlap = min(defaults.overlap, tokens // 4)
+    elif overlap * 2 > tokens:
+        reason = f"at most half of a chunk's {tokens} tokens, else chunks hardly move on"
+        raise InvalidRequest(field="chunk_overlap", reason=reason, given=overlap)
+    return DocumentFacts(
+        document_id=request.document_id,
+        filename=request.filename,
+        chunks=ChunkOptions(tokens=tokens, overlap=overlap, prompt=options.prompt),
+        batch_size=request.batch_size,
     )
 
 

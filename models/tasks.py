@@ -19,6 +19,11 @@ LATEST_MS = 32_503_680_000_000
 #: Fields that do not change what is asked for, so they stay out of the body hash.
 _NOT_HASHED = {"v", "task_id", "idempotency_key", "submitted_ms", "traceparent", "tenant"}
 
+#: Types whose `data` is one string.
+_OF_ONE = frozenset({TaskType.TEXT, TaskType.DOCUMENT})
+#: What only a document has.
+_OF_DOCUMENTS = ("document_id", "filename", "chunk_tokens", "chunk_overlap")
+
 ItemId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -30,6 +35,7 @@ class TaskRequest(BaseModel):
     task_type: TaskType = Field(description="What is to be done.")
     data: str | Annotated[list[str], Field(fail_fast=True)] = Field(
         description="One text for text_vectorization, a list of texts for batch_vectorization."
+        " For document_vectorization one file in base64."
     )
     model_name: str | None = Field(
         default=None, max_length=256, description="A model of the catalog; default: the service's."
@@ -50,6 +56,29 @@ class TaskRequest(BaseModel):
     )
     item_ids: Annotated[list[ItemId], Field(fail_fast=True)] | None = Field(
         default=None, description="The client's ids, one a text: a second run overwrites."
+    )
+    document_id: ItemId | None = Field(
+        default=None,
+        description="The client's id of the document: sent again, it overwrites its chunks.",
+    )
+    filename: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="What the document is called; its content says what it is.",
+    )
+    chunk_tokens: Annotated[int, Field(strict=True)] | None = Field(
+        default=None,
+        ge=8,
+        le=32_768,
+        description="Most tokens of a document's chunk; default: the service's, or the model's.",
+    )
+    chunk_overlap: Annotated[int, Field(strict=True)] | None = Field(
+        default=None,
+        ge=0,
+        le=16_384,
+        description="Tokens that a chunk repeats of the one before it; default: the service's.",
     )
     deadline_s: float | None = Field(
         default=None,
@@ -114,9 +143,17 @@ class TaskRequest(BaseModel):
     traceparent: str | None = Field(default=None, max_length=128)
 
     @model_validator(mode="after")
+    def _fields_fit_the_type(self) -> Self:
+        wrong = ("item_ids",) if self.is_document else _OF_DOCUMENTS
+        for name in wrong:
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name}: {self.task_type} has none")
+        return self
+
+    @model_validator(mode="after")
     def _data_fits_the_type(self) -> Self:
-        if (self.task_type is TaskType.TEXT) != isinstance(self.data, str):
-            wanted = "one string" if self.task_type is TaskType.TEXT else "a list of strings"
+        if (self.task_type in _OF_ONE) != isinstance(self.data, str):
+            wanted = "one string" if self.task_type in _OF_ONE else "a list of strings"
             raise ValueError(f"data: {self.task_type} takes {wanted}")
         if self.item_ids is not None and len(self.item_ids) != len(self.texts):
             raise ValueError(f"item_ids: {len(self.item_ids)} ids for {len(self.texts)} texts")
@@ -131,8 +168,15 @@ class TaskRequest(BaseModel):
         return self
 
     @property
+    def is_document(self) -> bool:
+        """Whether `data` is a file, whose chunks are the items: they are known later."""
+        return self.task_type is TaskType.DOCUMENT
+
+    @property
     def texts(self) -> list[str]:
-        """The items, whatever the task type."""
+        """The items that stand in the request; none for a document."""
+        if self.is_document:
+            return []
         return [self.data] if isinstance(self.data, str) else self.data
 
     @property

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from models.documents import ChunkOptions, Place
 from models.encoding import EncodeOptions
 from models.ids import DEFAULT_TENANT, UnitId, unit_id
 from models.states import ItemErrorCode, Lane
@@ -48,6 +49,7 @@ class UnitItem(BaseModel):
     index: int = Field(description="Position in the task's data, from 0.")
     text: str
     own_id: str | None = Field(default=None, description="The client's id of this item.")
+    place: Place | None = Field(default=None, description="Where it stands in its document.")
 
 
 class ItemFailure(BaseModel):
@@ -59,6 +61,17 @@ class ItemFailure(BaseModel):
     code: ItemErrorCode
     message: str = Field(description="A sentence for a person; never the text itself.")
     own_id: str | None = None
+
+
+class DocumentFacts(BaseModel):
+    """What a client said of a document, and how it is to be cut: all resolved by intake."""
+
+    model_config = ConfigDict(frozen=True)
+
+    document_id: str | None = None
+    filename: str | None = None
+    chunks: ChunkOptions
+    batch_size: int | None = None
 
 
 class Unit(BaseModel):
@@ -86,6 +99,12 @@ class Unit(BaseModel):
         default=EncodeOptions(), description="How its texts become vectors."
     )
     items: list[UnitItem]
+    document: DocumentFacts | None = Field(
+        default=None, description="The document that its texts are chunks of."
+    )
+    reading: str | None = Field(
+        default=None, description="Which reading of the document: the digest of its parts."
+    )
     reply: ReplyAddress | None = None
 
     @model_validator(mode="after")

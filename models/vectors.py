@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from models.documents import Place
+
 #: One vector, `(dim,) float32`; several are `(n, dim) float32`.
 Vector = NDArray[np.float32]
 
@@ -43,6 +45,9 @@ class StoredItem:
     metadata: dict[str, JsonValue] = field(default_factory=dict)
     tokens: int = 0  # of the text before it was cut, prompt included
     truncated: bool = False
+    place: Place | None = None  # of a chunk: where in its document
+    document_id: str | None = None
+    filename: str | None = None
 
 
 class Space(BaseModel):
@@ -65,6 +70,8 @@ class StoredVector:
     tokens: int | None = None
     """None where the object does not say: one that an older version wrote."""
     truncated: bool | None = None
+    place: Place | None = None
+    """Of a chunk: where it stands in its document."""
 
 
 class Hit(BaseModel):
@@ -76,3 +83,10 @@ class Hit(BaseModel):
     task: str = Field(description="The task that stored it.")
     item: str = Field(description="The client's item id, or task/index.")
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    document_id: str | None = Field(
+        default=None, description="Of a chunk: the client's id of its document, if it gave one."
+    )
+    filename: str | None = Field(default=None, description="Of a chunk: its document's name.")
+    place: Place | None = Field(
+        default=None, description="Of a chunk: where it stands in its document."
+    )

@@ -119,9 +119,10 @@ def queue_depth(parts: Parts, app: StageApp, owned: OwnedRows) -> QueueDepth:
 async def pipeline_is_idle(parts: Parts, lag: LagMeter) -> bool:
     """Tell whether no lane holds a record that its stage has not finished."""
     names, partitions = parts.names, parts.settings.kafka.unit_partitions
+    files = await lag.lag(names.group(Role.EXTRACT), map(names.files, Lane), partitions)
     units = await lag.lag(names.group(Role.EMBED), map(names.units, Lane), partitions)
     vectors = await lag.lag(names.group(Role.STORE), map(names.vectors, Lane), partitions)
-    return units == vectors == 0
+    return files == units == vectors == 0
 
 
 def attach_web(

@@ -5,6 +5,7 @@ from prometheus_client import REGISTRY
 from config import options
 from config.model import Role, Settings
 from roles.embed import embed_app
+from roles.extract import extract_app
 from roles.master import master_app
 from roles.parts import CLOCK, shared_parts
 from roles.store import store_app
@@ -14,20 +15,22 @@ from streams.serving import MetricsDoor, tell_where
 from streams.watchdog import Standstill, Watchdog, Wedged, standing_check
 from web.assembly import server_options, worker_routes
 
+#: The roles that work for a master, in the order of the data's way.
+WORKERS = {Role.EXTRACT: extract_app, Role.EMBED: embed_app, Role.STORE: store_app}
+
 
 def build(settings: Settings) -> StageApp:
     """Build the app of the role; in `all`, the workers' apps run beside the master's."""
     parts = shared_parts(settings)
-    if settings.role in (Role.EMBED, Role.STORE):
-        make = embed_app if settings.role is Role.EMBED else store_app
+    if settings.role in WORKERS:
         web = listen_on(settings, settings.service.worker_port, "service.worker_port")
-        app, readiness = make(parts, web)
+        app, readiness = WORKERS[settings.role](parts, web)
         app.http.add_routes(worker_routes(readiness))
     else:
         web = listen_on(settings, settings.service.port, "service.port")
         app, readiness = master_app(parts, web)
         if settings.role is Role.ALL:
-            for role, make in ((Role.EMBED, embed_app), (Role.STORE, store_app)):
+            for role, make in WORKERS.items():
                 companion, its_readiness = make(parts, None)
                 app.companions.append(companion)
                 readiness.share(its_readiness, role)
@@ -69,6 +72,5 @@ def metrics_door(settings: Settings) -> MetricsDoor:
     """Where Prometheus text is served; workers take any free port unless one is set."""
     monitoring = settings.monitoring
     on_purpose = settings.origin_of("monitoring.prometheus_port") != "default"
-    is_worker = settings.role in (Role.EMBED, Role.STORE)
-    wanted = 0 if is_worker and not on_purpose else monitoring.prometheus_port
+    wanted = 0 if settings.role in WORKERS and not on_purpose else monitoring.prometheus_port
     return MetricsDoor(settings.service.host, wanted, on_purpose, monitoring.prometheus_enabled)

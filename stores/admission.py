@@ -73,4 +73,7 @@ def _text_fault(item: StoredItem) -> str | None:
 
 
 def _texts(item: StoredItem) -> Iterable[str]:
-    return (item.text, item.item, item.task_id)
+    headings = item.place.headings if item.place is not None else ()
+    sheet = item.place.sheet if item.place is not None else None
+    names = (item.document_id or "", item.filename or "", sheet or "", *headings)
+    return (item.text, item.item, item.task_id, *names)

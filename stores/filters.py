@@ -11,7 +11,7 @@ from models.errors import InvalidRequest
 #: Longer values stand in a tag as their hash: an index key must stay small.
 LONGEST_PLAIN_VALUE = 200  # characters
 #: Filters on the object itself; every other name is a key of its metadata.
-OWN_PROPERTIES = ("task", "item")
+OWN_PROPERTIES = ("task", "item", "document_id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ def _stored(item: StoredItem, *, with_vectors: bool) -> StoredVector:
         item.vector if with_vectors else None,
         tokens=item.tokens,
         truncated=item.truncated,
+        place=item.place,
     )
 
 
@@ -85,6 +86,7 @@ def _passes(item: StoredItem, conditions: Sequence[Condition]) -> bool:
     values = {
         "task": frozenset({item.task_id}),
         "item": frozenset({item.item}),
+        "document_id": frozenset({item.document_id} if item.document_id else ()),
         "tags": frozenset(tags_of(item.metadata)),
     }
     return all(condition.holds(values[condition.prop]) for condition in conditions)
@@ -102,4 +104,7 @@ def _hit(item: StoredItem, vector: Vector) -> Hit:
         task=item.task_id,
         item=item.item,
         metadata=item.metadata,
+        document_id=item.document_id,
+        filename=item.filename,
+        place=item.place,
     )

@@ -1,6 +1,7 @@
 """Reading a task's objects back, and searching."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import reduce
 from operator import and_
 from uuid import UUID
@@ -18,6 +19,7 @@ from weaviate.outputs.query import (
     WeaviateProperties,
 )
 
+from models.documents import Place
 from models.errors import InvalidRequest, VectorStoreUnavailable
 from models.vectors import Hit, Space, StoredVector, Vector
 from stores.filters import Condition, conditions_of
@@ -32,6 +34,8 @@ _NO_PROPERTY = "no such prop"
 #: What is read of a task's object; an older version's collections lack the last ones.
 _PLACE = ("item", "item_index")
 _OUTCOME = ("tokens", "truncated")
+_HIT = ("text", "task", "item", "metadata")
+_DOCUMENT = ("document_id", "filename", "place")
 
 _Collection = CollectionAsync[WeaviateProperties, None]
 _Found = QueryReturn[WeaviateProperties, None]
@@ -64,7 +68,21 @@ class ObjectReader:
     ) -> list[Hit]:
         """Find the nearest objects; see VectorReader."""
         filters = _filter_of(conditions_of(where))
-        found = await self._ask(
+        for properties in ((*_HIT, *_DOCUMENT), _HIT):
+            with suppress(PropertyMissing):  # no document was stored here yet
+                found = await self._nearest(space, vector, limit, filters, properties)
+                return [_hit(one) for one in found]
+        return []  # asked for by one
+
+    async def _nearest(  # noqa: PLR0917  # a query's own parts
+        self,
+        space: Space,
+        vector: Vector,
+        limit: int,
+        filters: FilterReturn | None,
+        properties: Sequence[str],
+    ) -> Sequence[_Object]:
+        return await self._ask(
             space,
             lambda collection: collection.query.near_vector(
                 vector.tolist(),
@@ -72,17 +90,20 @@ class ObjectReader:
                 limit=limit,
                 filters=filters,
                 return_metadata=MetadataQuery(distance=True),
-                return_properties=["text", "task", "item", "metadata"],
+                return_properties=list(properties),
             ),
         )
-        return [_hit(one) for one in found]
 
     async def _window(
         self, space: Space, task_id: str, window: range, *, with_vectors: bool
     ) -> dict[int, StoredVector]:
         try:
             return await self._read(
-                space, task_id, window, with_vectors=with_vectors, properties=(*_PLACE, *_OUTCOME)
+                space,
+                task_id,
+                window,
+                with_vectors=with_vectors,
+                properties=(*_PLACE, *_OUTCOME, "place"),
             )
         except PropertyMissing:  # the next write adds it; reading changes nothing
             return await self._read(
@@ -165,6 +186,7 @@ def _stored(found: _Object, name: str) -> StoredVector:
         vector,
         tokens=None if tokens is None else int(str(tokens)),
         truncated=None if truncated is None else bool(truncated),
+        place=_place(held),
     )
 
 
@@ -177,7 +199,20 @@ def _hit(found: _Object) -> Hit:
         task=str(held["task"]),
         item=str(held["item"]),
         metadata=orjson.loads(str(held["metadata"])),
+        document_id=_text(held, "document_id"),
+        filename=_text(held, "filename"),
+        place=_place(held),
     )
+
+
+def _text(held: Mapping[str, object], name: str) -> str | None:
+    value = held.get(name)
+    return None if value is None else str(value)
+
+
+def _place(held: Mapping[str, object]) -> Place | None:
+    written = _text(held, "place")
+    return None if written is None else Place.model_validate_json(written)
 
 
 def _similarity(metadata: MetadataReturn) -> float:

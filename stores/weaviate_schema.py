@@ -181,6 +181,8 @@ def _properties() -> list[Property]:
         *(_kept(name, DataType.TEXT) for name in ("text", "metadata", "passport")),
         *(_kept(name, DataType.INT) for name in ("chunk", "submitted_ms", "tokens")),
         *(_kept(name, DataType.BOOL) for name in ("own_id", "truncated")),
+        _label("document_id"),
+        *(_kept(name, DataType.TEXT) for name in ("filename", "place")),
     ]
 
 

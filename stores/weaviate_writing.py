@@ -193,7 +193,7 @@ def _object(item: StoredItem) -> DataObject[WeaviateProperties, None]:
         "task": item.task_id,
         "item": item.item,
         "item_index": item.index,
-        "chunk": 0,
+        "chunk": item.index if item.place is not None else 0,
         "text": item.text,
         "submitted_ms": item.submitted_ms,
         "own_id": item.own_id,
@@ -203,9 +203,19 @@ def _object(item: StoredItem) -> DataObject[WeaviateProperties, None]:
         "metadata": orjson.dumps(item.metadata).decode(),
         "passport": _passport_json(item.passport),
         "fingerprint": item.passport.fingerprint,
+        **_of_document(item),
     }
     vector = {vector_name(item.passport.fingerprint): item.vector.tolist()}
     return DataObject(properties=properties, uuid=item.object_id, vector=vector)
+
+
+def _of_document(item: StoredItem) -> dict[str, str]:
+    """What only a chunk of a document has."""
+    if item.place is None:
+        return {}
+    named = {"document_id": item.document_id, "filename": item.filename}
+    told = {name: value for name, value in named.items() if value is not None}
+    return {**told, "place": item.place.model_dump_json()}
 
 
 @functools.lru_cache(maxsize=64)

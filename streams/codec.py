@@ -2,6 +2,7 @@
 
 A vectors record is `V1` + header length (4 bytes, big endian) + header (JSON) + the matrix
 `(n, dim)` as little-endian float32, row by row. 384 floats are 1,536 bytes so and 5–8 KB as JSON.
+A file's record is framed alike, with the file's own bytes behind the header.
 """
 
 import struct
@@ -14,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from models.errors import NewerRecord
 from models.events import EVENT, Event
+from models.files import FileOrder
 from models.tasks import RECORD_VERSION
 from models.units import EncodedUnit, Unit
 
@@ -52,8 +54,22 @@ def decode_event(raw: bytes | None) -> Event:
 
 def encode_vectors(header: EncodedUnit, vectors: Matrix) -> bytes:
     """Write a unit's vectors, `(n, dim) float32`, behind their header."""
+    return _framed(header, np.ascontiguousarray(vectors, dtype="<f4").tobytes())
+
+
+def encode_file(order: FileOrder, content: bytes) -> bytes:
+    """Write a file behind the order to read it."""
+    return _framed(order, content)
+
+
+def decode_file(raw: bytes | None) -> tuple[FileOrder, bytes]:
+    """Read a record of `vectorize.files.<lane>`; raise BadRecord or NewerRecord."""
+    head, content = _split_frame(raw)
+    return _decode(head, _FILE_ORDER), content
+
+
+def _framed(header: BaseModel, body: bytes) -> bytes:
     head = encode(header)
-    body = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
     return b"".join((_MAGIC, _LENGTH.pack(len(head)), head, body))
 
 
@@ -69,7 +85,7 @@ def decode_vectors(raw: bytes | None) -> tuple[EncodedUnit, Matrix]:
 
 def _split_frame(raw: bytes | None) -> tuple[bytes, bytes]:
     if raw is None or raw[:1] != _MAGIC[:1] or len(raw) < _PREFIX_BYTES:
-        raise BadRecord("bad_frame", "not a vectors record")
+        raise BadRecord("bad_frame", "not a framed record")
     if raw[:2] != _MAGIC:
         _check_frame_version(raw[1:2])
     (length,) = _LENGTH.unpack_from(raw, len(_MAGIC))
@@ -79,7 +95,7 @@ def _split_frame(raw: bytes | None) -> tuple[bytes, bytes]:
 def _check_frame_version(mark: bytes) -> None:
     if mark.isdigit() and int(mark) > RECORD_VERSION:
         raise NewerRecord(given=int(mark), known=RECORD_VERSION)
-    raise BadRecord("bad_frame", "not a vectors record")
+    raise BadRecord("bad_frame", "not a framed record")
 
 
 class _Versioned(Protocol):
@@ -121,4 +137,5 @@ def describe(error: ValidationError) -> str:
 
 
 _UNIT: TypeAdapter[Unit] = TypeAdapter(Unit)
+_FILE_ORDER: TypeAdapter[FileOrder] = TypeAdapter(FileOrder)
 _ENCODED_UNIT: TypeAdapter[EncodedUnit] = TypeAdapter(EncodedUnit)

@@ -40,6 +40,14 @@ QUEUE_SECONDS = Histogram(
     ["lane"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 600),
 )
+EXTRACT_SECONDS = Histogram(
+    "vectorize_document_extract_seconds",
+    "Seconds a document took to be read and cut.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 120),
+)
+PAGES_READ = Counter(
+    "vectorize_document_pages", "Pages of documents that were read; one where a format has none."
+)
 ENCODE_SECONDS = Histogram(
     "vectorize_unit_encode_seconds",
     "Seconds a unit spent at its model.",

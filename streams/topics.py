@@ -61,6 +61,10 @@ class TopicNames:
         """Records that never became a task."""
         return f"{self.prefix}.dead"
 
+    def files(self, lane: Lane) -> str:
+        """Files on their way to be read."""
+        return f"{self.prefix}.files.{lane}"
+
     def units(self, lane: Lane) -> str:
         """Units on their way to a model."""
         return f"{self.prefix}.units.{lane}"
@@ -94,7 +98,8 @@ def topic_specs(options: TopicOptions) -> list[TopicSpec]:
     """List every topic with its partition count and broker configuration."""
     names = TopicNames(options.prefix)
     internal_ms = options.internal_retention_hours * HOUR_MS
-    lanes = [names.units(lane) for lane in Lane] + [names.vectors(lane) for lane in Lane]
+    stages = (names.files, names.units, names.vectors)
+    lanes = [named(lane) for named in stages for lane in Lane]
     return [
         _log(options, names.tasks, options.partitions, options.task_retention_hours * HOUR_MS),
         _log(options, names.events, options.partitions, internal_ms),

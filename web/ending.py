@@ -67,19 +67,20 @@ class Retrier:
         if not row.is_final:
             raise TaskUnfinished(task_id=task_id, state=row.state)
         wanted = list(range(row.total_items)) if row.state in SWEPT else list(members(row.failed))
-        if not wanted:
+        if not wanted and not (row.state in SWEPT and row.document):
             raise NothingToRetry(task_id=task_id, state=row.state)
         source = await self.log.source(row.source)
-        if source is None or len(source.texts) != row.total_items:
+        if source is None or (row.document is None and len(source.texts) != row.total_items):
             raise SourceGone(task_id)
         return _retry_of(row, source, wanted)
 
 
 def _retry_of(row: TaskRow, source: TaskRequest, wanted: list[int]) -> TaskRequest:
+    """The items that are `wanted`; of a document all of it: its chunks are not in the request."""
     texts, ids = source.texts, source.item_ids
     return source.model_copy(
         update={
-            "data": texts[0] if isinstance(source.data, str) else [texts[at] for at in wanted],
+            "data": source.data if isinstance(source.data, str) else [texts[at] for at in wanted],
             "item_ids": None if ids is None else [ids[at] for at in wanted],
             "model_name": row.model,
             "collection": row.collection,

@@ -10,9 +10,10 @@ from aiohttp import web
 
 from embedding.catalog import Catalog
 from models.bitmap import contains
+from models.documents import Place
 from models.encoding import Encoding
 from models.errors import UnknownModel, VectorStoreUnavailable
-from models.ids import item_key
+from models.ids import chunk_key, item_key
 from models.rows import TaskRow
 from models.states import SWEPT, ItemErrorCode, ItemStatus, TaskState
 from models.units import ItemFailure
@@ -23,7 +24,7 @@ from web.paths import TASK
 from web.ports import VectorReader
 from web.queries import at_most, choice, whole_number
 from web.reading import TaskReader
-from web.views import ItemView, ResultPage
+from web.views import ItemView, PlaceView, ResultPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,10 @@ class ResultReader:
     ) -> Mapping[int, StoredVector]:
         if not indexes or row.state in SWEPT or row.state is TaskState.FAILED:
             return {}
-        if not row.is_final or row.own_ids or with_vectors:
+        if not row.is_final or row.own_ids or row.document or with_vectors:
             return await self._read(row, indexes, with_vectors=with_vectors)
         # Without own ids nobody can supersede an item: the row alone knows what is stored, and
-        # the store only adds tokens and truncation.
+        # the store only adds tokens and truncation. Of a chunk it knows the place, too.
         known = {at: StoredVector(at, item_key(row.task_id, at, None), None) for at in indexes}
         with suppress(VectorStoreUnavailable):
             known |= await self._read(row, indexes, with_vectors=False)
@@ -134,9 +135,21 @@ def _shown(stored: StoredVector, encoding: Encoding) -> ItemView:
         item["tokens"] = stored.tokens
     if stored.truncated is not None:
         item["truncated"] = stored.truncated
+    if stored.place is not None:
+        item["place"] = _place(stored.place)
     if stored.vector is not None:
         item["vector"] = _written(stored.vector, encoding)
     return item
+
+
+def _place(place: Place) -> PlaceView:
+    return {
+        "page": place.page,
+        "sheet": place.sheet,
+        "headings": place.headings,
+        "start": place.start,
+        "end": place.end,
+    }
 
 
 def _failed(row: TaskRow, index: int, failure: ItemFailure | None) -> ItemView:
@@ -153,6 +166,9 @@ def _failed(row: TaskRow, index: int, failure: ItemFailure | None) -> ItemView:
 
 def _name(row: TaskRow, index: int) -> str | None:
     """The item's name; own ids of items that are not stored stand in the source record only."""
+    document_id = row.document.document_id if row.document else None
+    if document_id is not None:
+        return chunk_key(document_id, index)
     return None if row.own_ids else item_key(row.task_id, index, None)
 
 

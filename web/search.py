@@ -111,7 +111,7 @@ def _as_vector(numbers: Sequence[float]) -> Vector:
 
 def _shown(hit: Hit) -> dict[str, object]:
     score = hit.score if math.isfinite(hit.score) else None
-    return {
+    shown: dict[str, object] = {
         "id": hit.id,
         "score": score,
         "text": hit.text,
@@ -119,6 +119,10 @@ def _shown(hit: Hit) -> dict[str, object]:
         "item": hit.item,
         "metadata": hit.metadata,
     }
+    if hit.place is not None:
+        place = hit.place.model_dump()
+        shown |= {"document_id": hit.document_id, "filename": hit.filename, "place": place}
+    return shown
 
 
 def search_routes(searcher: Searcher, limits: WebLimits) -> list[web.RouteDef]:

@@ -17,7 +17,7 @@ from models.errors import (
 )
 from models.ids import task_id_for_key
 from models.rows import TaskRow
-from models.task_options import task_options
+from models.task_options import document_facts, task_options
 from models.tasks import TaskRequest, body_hash
 from models.units import SourcePlace
 from web.limits import WebLimits
@@ -100,7 +100,8 @@ class Submitter:
         Raises UnknownModel, and InvalidRequest for an option that the model does not have.
         """
         model = self._catalog.resolve(request.model_name)
-        task_options(request, model)  # only its refusals count here: intake resolves again
+        chosen = task_options(request, model)  # only refusals count here: intake resolves again
+        document_facts(request, model, chosen, self._limits.task.chunks)
         now_ms = self._clock.now_ms()
         if request.task_id is not None:
             task_id = request.task_id

@@ -10,6 +10,7 @@ from models.encoding import Encoding, Truncate
 from models.rows import TaskRow
 from models.states import ItemErrorCode, ItemStatus, Lane, TaskState, TaskType
 from models.tasks import TaskRequest
+from models.units import DocumentFacts
 
 _CLOSED = ConfigDict(extra="forbid", protected_namespaces=())
 
@@ -35,6 +36,20 @@ class OptionsView(TypedDict):
 
 
 @with_config(_CLOSED)
+class DocumentView(TypedDict):
+    """The document of a task, and how far it is read."""
+
+    document_id: str | None
+    filename: str | None
+    format: Annotated[str | None, Field(description="What its content says it is.")]
+    charset: Annotated[str | None, Field(description="The guessed one, of plain text.")]
+    pages: Annotated[int | None, Field(description="Pages, slides or sheets; null: unknown yet.")]
+    pages_read: int
+    chunk_tokens: int
+    chunk_overlap: int
+
+
+@with_config(_CLOSED)
 class TaskView(TypedDict):
     """A task as `GET /tasks/{task_id}` shows it."""
 
@@ -44,7 +59,7 @@ class TaskView(TypedDict):
     task_type: TaskType
     model_name: str
     priority: Annotated[Lane, Field(description="The lane that the given priority means.")]
-    total_items: int
+    total_items: Annotated[int, Field(description="Of a document its chunks: 0 until it is read.")]
     completed_items: Annotated[int, Field(description="Items whose vectors are stored.")]
     failed_items: int
     truncated_items: Annotated[int, Field(description="Texts cut at the model's limit.")]
@@ -55,6 +70,7 @@ class TaskView(TypedDict):
     ]
     cached_items: Annotated[int, Field(description="Vectors taken from the cache.")]
     options: OptionsView
+    document: NotRequired[DocumentView]
     error: Annotated[
         str | None, Field(description="The first reason of a failed item, or why the task expired.")
     ]
@@ -118,6 +134,17 @@ class ItemErrorView(TypedDict):
 
 
 @with_config(_CLOSED)
+class PlaceView(TypedDict):
+    """Where a chunk stands in its document."""
+
+    page: Annotated[int | None, Field(description="From 1: page, slide or sheet, if it has any.")]
+    sheet: str | None
+    headings: Annotated[list[str], Field(description="It stands under these, outermost first.")]
+    start: Annotated[int, Field(description="First character in its page's text.")]
+    end: Annotated[int, Field(description="Behind its last character there.")]
+
+
+@with_config(_CLOSED)
 class ItemView(TypedDict, total=False):
     """One item of a result page."""
 
@@ -129,6 +156,7 @@ class ItemView(TypedDict, total=False):
     ]
     tokens: Annotated[int, Field(description="Of the text before it was cut, prompt included.")]
     truncated: Annotated[bool, Field(description="Whether the vector speaks for a part only.")]
+    place: Annotated[PlaceView, Field(description="Of a chunk of a document.")]
     error: ItemErrorView
 
 
@@ -156,7 +184,7 @@ def links_of(task_id: str) -> Links:
 def task_view(row: TaskRow) -> TaskView:
     """Show a row."""
     finished = row.finished_ms
-    return {
+    view: TaskView = {
         "task_id": row.task_id,
         "status": row.state,
         "progress": row.progress,
@@ -183,6 +211,22 @@ def task_view(row: TaskRow) -> TaskView:
         "processing_time": _seconds(row.submitted_ms, finished),
         "deadline_at": iso_time(row.deadline_ms),
         "links": links_of(row.task_id),
+    }
+    if row.document is not None:
+        view["document"] = _document_view(row, row.document)
+    return view
+
+
+def _document_view(row: TaskRow, document: DocumentFacts) -> DocumentView:
+    return {
+        "document_id": document.document_id,
+        "filename": document.filename,
+        "format": row.format,
+        "charset": row.charset,
+        "pages": row.pages,
+        "pages_read": row.pages_read,
+        "chunk_tokens": document.chunks.tokens,
+        "chunk_overlap": document.chunks.overlap,
     }
 
 

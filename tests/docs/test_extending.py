@@ -13,7 +13,17 @@ from tests.docs.conftest import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
 FILE = re.compile(r"# file: (\S+)\n")
-PACKAGES = ("agents", "config", "documents", "embedding", "models", "stores", "streams", "web")
+PACKAGES = (
+    "agents",
+    "config",
+    "documents",
+    "embedding",
+    "models",
+    "roles",
+    "stores",
+    "streams",
+    "web",
+)
 
 
 @pytest.fixture(scope="module")

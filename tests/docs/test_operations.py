@@ -45,7 +45,7 @@ def test_every_metric_family_is_listed_with_its_labels() -> None:
 
 def test_every_topic_is_listed_in_the_architecture() -> None:
     text = ARCHITECTURE.read_text().replace("` `.", "` `vectorize.units.")
-    lanes = {"vectorize.units", "vectorize.vectors"}
+    lanes = {"vectorize.files", "vectorize.units", "vectorize.vectors"}
     for spec in topic_specs(TopicOptions()):
         stem = spec.name.rpartition(".")[0]
         name = f"{stem}.high" if stem in lanes else spec.name
@@ -58,7 +58,8 @@ def test_every_setting_and_every_file_that_a_page_names_exists(page: Path) -> No
     sections = "|".join(sorted(set(Settings.model_fields) - {"role", "origins"}))
     for path in re.findall(rf"`((?:{sections})\.[a-z_]+)`", text):
         assert settings.value_of(path) is not HandedBack, path
-    for name in re.findall(r"`((?:web|agents|streams|stores|models|embedding)/\w+\.py)`", text):
+    packages = "agents|documents|embedding|models|roles|stores|streams|web"
+    for name in re.findall(rf"`((?:{packages})/\w+\.py)`", text):
         if page.name != "extending.md":  # its new files have a test of their own
             assert (ROOT / name).is_file(), name
     for target in re.findall(r"\]\(([^)#]+)", text):

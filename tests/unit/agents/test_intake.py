@@ -1,6 +1,7 @@
 """Intake: accepted before units, nothing before the verdict, and strangers' records."""
 
 import asyncio
+from base64 import b64encode
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ import pytest
 
 from agents.intake import Intake, IntakeOptions
 from agents.track import VerdictDesk
+from models.documents import ChunkOptions
 from models.encoding import EncodeOptions, Encoding, Truncate
 from models.errors import BrokerUnavailable, HandedBack, NewerRecord
 from models.events import Accepted
@@ -17,7 +19,7 @@ from models.splitting import TaskLimits
 from models.states import ItemErrorCode, Lane
 from models.tasks import TaskRequest, body_hash
 from models.units import SourcePlace
-from streams.codec import decode_unit
+from streams.codec import decode_file, decode_unit
 from streams.records import Record
 from tests.unit.agents.fakes import CATALOG, TINY, deliveries, events_of, topics_of
 from tests.unit.models.making import NOW_MS
@@ -346,3 +348,43 @@ async def test_an_attempt_right_after_another_gets_its_answer() -> None:
 async def test_a_record_intake_broke_on_is_buried_by_the_last_resort(bench: Bench) -> None:
     await bench.intake.poison(task_record(), ValueError("odd"), 3)
     assert bench.dead == ["intake_failed"]
+
+
+DOCUMENT: dict[str, Any] = {
+    "task_id": "t1",
+    "task_type": "document_vectorization",
+    "data": b64encode(b"%PDF-1.7").decode(),
+    "filename": "a.pdf",
+    "document_id": "doc",
+    "metadata": {"k": 1},
+}
+
+
+async def test_a_document_goes_to_be_read_and_its_items_stay_open(bench: Bench) -> None:
+    await bench.take(task_record(DOCUMENT))
+    said = bench.accepted
+    assert (said.total_items, said.total_units, said.own_ids) == (0, 0, True)
+    assert topics_of(bench.producer.sent) == [NAMES.events, NAMES.files(Lane.NORMAL)]
+    [sent] = bench.producer.to(NAMES.files(Lane.NORMAL))
+    order, content = decode_file(sent.value)
+    assert (sent.key, content) == (b"t1", b"%PDF-1.7")
+    assert (order.document, order.cut, order.source) == (said.document, said.cut, said.source)
+    assert (order.metadata, order.model) == ({"k": 1}, "tiny")
+
+
+async def test_a_document_is_cut_for_its_model_unless_the_task_says_otherwise(
+    bench: Bench,
+) -> None:
+    await bench.take(task_record(DOCUMENT))
+    assert bench.accepted.document is not None
+    assert bench.accepted.document.chunks == ChunkOptions(tokens=16, overlap=4)
+
+
+async def test_chunks_that_the_model_would_cut_short_are_a_dead_letter(bench: Bench) -> None:
+    await bench.take(task_record(DOCUMENT | {"chunk_tokens": 17}), verdict=None)
+    assert bench.dead == ["invalid_task"]
+
+
+async def test_a_repeat_of_a_document_is_not_read_again(bench: Bench) -> None:
+    await bench.take(task_record(DOCUMENT), Verdict.REPEAT)
+    assert topics_of(bench.producer.sent) == [NAMES.events]

@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 
 from agents.upkeep import Upkeep, UpkeepOptions
+from models.documents import ChunkOptions
 from models.encoding import EncodeOptions, Truncate
 from models.errors import VectorStoreUnavailable
 from models.events import DeadlinePassed, Swept
 from models.rows import TaskRow
 from models.splitting import TaskLimits
-from models.states import Lane, TaskState
+from models.states import Lane, TaskState, TaskType
 from models.tasks import TaskRequest
 from models.time_limits import MOST_RESENDS, TimeLimit
-from models.units import SourcePlace
+from models.units import DocumentFacts, SourcePlace
 from models.vectors import Space
 from stores.memory import MemoryStore
-from streams.codec import decode_unit
+from streams.codec import decode_file, decode_unit
 from tests.harness.waiting import until
 from tests.unit.agents.fakes import Tables, events_of, kinds_of, topics_of
 from tests.unit.models.making import (
@@ -228,6 +229,21 @@ async def test_units_sent_again_are_encoded_as_the_first_ones_were(bench: Bench)
     await bench.look(stalled(options=options, fingerprint="f2", input_type=""))
     sent = [decode_unit(each.value) for each in bench.producer.sent if ".units." in each.topic]
     assert [(unit.options, unit.fingerprint) for unit in sent] == [(options, "f2")] * 2
+
+
+async def test_a_stalled_document_is_sent_again_to_be_read(bench: Bench) -> None:
+    facts = DocumentFacts(filename="a.txt", chunks=ChunkOptions(tokens=8))
+    bench.sources[SOURCE] = TaskRequest(task_type=TaskType.DOCUMENT, data="YWI=")
+    await bench.look(
+        stalled(
+            document=facts, reading="r1", cut=LIMITS.cut, lane=Lane.LOW, total_items=0,
+            done_units=0b01,
+        )
+    )  # fmt: skip
+    assert topics_of(bench.producer.sent) == [NAMES.events, NAMES.files(Lane.LOW)]
+    order, content = decode_file(bench.producer.sent[1].value)
+    assert (content, order.document, order.source) == (b"ab", facts, SOURCE)
+    assert (order.reading, bench.producer.sent[1].key) == (None, TASK.encode())
 
 
 async def test_a_task_never_started_is_sent_again_whole(bench: Bench) -> None:

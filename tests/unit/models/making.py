@@ -8,6 +8,8 @@ from models.events import (
     CancelRequested,
     DeadlinePassed,
     Event,
+    Extracted,
+    PagesRead,
     RetentionPassed,
     Swept,
     UnitDone,
@@ -26,6 +28,8 @@ OTHER_SOURCE = SourcePlace(partition=2, offset=41)
 NOW_MS = 1_785_000_000_000
 DEADLINE_MS = NOW_MS + 60_000
 MAX_RUN_MS = 600_000
+#: How a document was read.
+READING = "r1"
 
 
 def failure(index: int, message: str = "no vector", **more: Any) -> ItemFailure:
@@ -61,6 +65,31 @@ def unit_done(unit: int = 0, *, failed: tuple[int, ...] = (), **changes: Any) ->
         "worker": "w1",
     }
     return UnitDone.model_validate(facts | changes)
+
+
+def extracted(*, failed: tuple[int, ...] = (), **changes: Any) -> Extracted:
+    facts: dict[str, Any] = {
+        "task_id": TASK,
+        "at_ms": NOW_MS + 60,
+        "source": SOURCE,
+        "reading": READING,
+        "total_items": 4,
+        "total_units": 2,
+        "failures": [page_fault(index) for index in failed],
+        "format": "pdf",
+        "pages": 3,
+        "worker": "x1",
+    }
+    return Extracted.model_validate(facts | changes)
+
+
+def page_fault(index: int) -> ItemFailure:
+    return ItemFailure(index=index, code=ItemErrorCode.PAGE_UNREADABLE, message=f"page {index}")
+
+
+def pages(read: int, **changes: Any) -> PagesRead:
+    facts = {"task_id": TASK, "at_ms": NOW_MS + 55, "source": SOURCE, "read": read, "pages": 9}
+    return PagesRead.model_validate(facts | changes)
 
 
 def started(at_ms: int = NOW_MS + 50) -> UnitStarted:

@@ -159,7 +159,7 @@ def test_a_unit_made_from_the_event_equals_one_made_from_the_row(facts: dict[str
 def test_a_unit_takes_over_every_fact_of_its_task_that_it_has_a_place_for() -> None:
     event = accepted(**FACTS[1])
     made = unit_of(event, 1, [UnitItem(index=0, text="t")], NOW_MS)
-    own = {"v", "number", "items", "sent_ms", "reply"}
+    own = {"v", "number", "items", "sent_ms", "reply", "reading"}
     taken = chain.from_iterable([(name, getattr(made, name))] for name in Unit.model_fields)
     assert all(value == getattr(event, name) for name, value in taken if name not in own)
     assert (made.number, made.id) == (1, "task-a/1")

@@ -5,9 +5,18 @@ from typing import Any
 
 import pytest
 
+from models.documents import ChunkOptions
 from models.encoding import DOCUMENT, QUERY, EncodeOptions, Truncate
 from models.errors import InvalidRequest
-from models.task_options import encode_options, input_type_of, kept_dimensions, task_options
+from models.task_options import (
+    document_facts,
+    encode_options,
+    input_type_of,
+    kept_dimensions,
+    task_options,
+)
+from models.tasks import TaskRequest
+from models.units import DocumentFacts
 from models.vectors import Passport
 from tests.unit.models.making import request
 
@@ -20,6 +29,7 @@ class FakeModel:
 
     name: str = "tiny"
     dimension: int = 8
+    max_tokens: int = 64
     matryoshka: tuple[int, ...] = (4, 2)
     normalize: bool = True
     prompts: dict[str, str] = field(default_factory=lambda: PROMPTS)
@@ -125,3 +135,65 @@ def test_nothing_chosen_is_the_models_own_way_with_a_documents_prompt() -> None:
 )
 def test_a_task_that_gave_its_prompt_has_no_input_type(chosen: dict[str, Any], shown: str) -> None:
     assert input_type_of(request(**chosen)) == shown
+
+
+def facts_of(defaults: ChunkOptions | None = None, **changes: Any) -> DocumentFacts | None:
+    asked = TaskRequest.model_validate(
+        {"task_type": "document_vectorization", "data": "YQ=="} | changes
+    )
+    options = task_options(asked, MODEL)
+    return document_facts(asked, MODEL, options, defaults or ChunkOptions(tokens=256, overlap=32))
+
+
+def chunks_of(defaults: ChunkOptions | None = None, **changes: Any) -> tuple[int, int]:
+    found = facts_of(defaults, **changes)
+    assert found is not None
+    return found.chunks.tokens, found.chunks.overlap
+
+
+@pytest.mark.parametrize(
+    "chosen,found",
+    [
+        ({}, (64, 16)),
+        ({"chunk_tokens": 40}, (40, 10)),
+        ({"chunk_tokens": 64, "chunk_overlap": 32}, (64, 32)),
+        ({"chunk_overlap": 0}, (64, 0)),
+    ],
+)
+def test_chunks_are_as_the_task_says_and_never_longer_than_the_model_takes(
+    chosen: dict[str, int], found: tuple[int, int]
+) -> None:
+    assert chunks_of(**chosen) == found
+
+
+def test_the_services_chunks_are_taken_where_the_model_takes_more() -> None:
+    assert chunks_of(ChunkOptions(tokens=32, overlap=5)) == (32, 5)
+
+
+@pytest.mark.parametrize(
+    "chosen,field,told",
+    [
+        ({"chunk_tokens": 65}, "chunk_tokens", "model tiny takes at most 64 tokens"),
+        ({"chunk_tokens": 40, "chunk_overlap": 21}, "chunk_overlap", "at most half"),
+        ({"chunk_overlap": 33}, "chunk_overlap", "64 tokens"),
+    ],
+)
+def test_chunks_that_cannot_be_are_refused_by_name(
+    chosen: dict[str, int], field: str, told: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=told) as caught:
+        facts_of(**chosen)
+    assert (caught.value.field, caught.value.given) == (field, chosen[field])
+
+
+def test_the_prompt_before_each_chunk_is_known_to_who_cuts() -> None:
+    found = facts_of(prompt="p: ", document_id="d", filename="f", batch_size=3)
+    assert found is not None
+    assert found.chunks.prompt == "p: "
+    assert (found.document_id, found.filename, found.batch_size) == ("d", "f", 3)
+
+
+def test_texts_have_no_document() -> None:
+    asked = request("a")
+    options = task_options(asked, MODEL)
+    assert document_facts(asked, MODEL, options, ChunkOptions(tokens=8)) is None

@@ -150,8 +150,59 @@ def test_every_change_of_the_ask_is_another_hash() -> None:
     assert len(set(hashes)) == len(hashes)
 
 
+DOCUMENT = {"task_type": "document_vectorization", "data": "YQ=="}
+OF_DOCUMENTS: list[dict[str, Any]] = [
+    {"document_id": "d"},
+    {"filename": "a.txt"},
+    {"chunk_tokens": 64},
+    {"chunk_overlap": 0},
+    {"chunk_overlap": 8},
+]
+
+
+def test_every_change_of_how_a_document_is_cut_is_another_hash() -> None:
+    hashes = [body_hash(validated(DOCUMENT | change)) for change in [{}, *OF_DOCUMENTS]]
+    assert len(set(hashes)) == len(hashes)
+
+
+@pytest.mark.parametrize("change", OF_DOCUMENTS, ids=str)
+def test_only_a_document_has_these_fields(change: dict[str, Any]) -> None:
+    [field] = change
+    with pytest.raises(InvalidRequest, match=f"{field}: text_vectorization has none"):
+        validated(TEXT | change)
+
+
+def test_a_document_has_no_texts_and_no_ids_of_items() -> None:
+    assert validated(DOCUMENT).texts == []
+    with pytest.raises(InvalidRequest, match="item_ids: document_vectorization has none"):
+        validated(DOCUMENT | {"item_ids": ["a"]})
+    with pytest.raises(InvalidRequest, match="data: document_vectorization takes one string"):
+        validated(DOCUMENT | {"data": ["YQ=="]})
+
+
+@pytest.mark.parametrize(
+    "field,value,reason",
+    [
+        ("filename", "", "at least 1"),
+        ("filename", "a\nb", "match pattern"),
+        ("filename", "x" * 256, "at most 255"),
+        ("document_id", "", "at least 1"),
+        ("chunk_tokens", 7, "greater than or equal to 8"),
+        ("chunk_tokens", "64", "valid integer"),
+        ("chunk_overlap", -1, "greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_field_of_a_document_is_refused_by_name(
+    field: str, value: object, reason: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validated(DOCUMENT | {field: value})
+    assert caught.value.field == field
+    assert reason in caught.value.reason
+
+
 def test_every_field_is_known_to_be_in_the_hash_or_out_of_it() -> None:
-    checked = {name for change in SAME + OTHER for name in change}
+    checked = {name for change in SAME + OTHER + OF_DOCUMENTS for name in change}
     assert set(TaskRequest.model_fields) - checked == {"task_type", "v"}
 
 

@@ -13,7 +13,7 @@ from config.names import ROLE_VARIABLE, settings_by_variable
 from config.settings import load_settings
 from scripts.stack.tools import KAFKA_VERSION, WEAVIATE_VERSION
 
-ROLES = {"master", "embed", "store"}
+ROLES = {"master", "extract", "embed", "store"}
 SERVERS = {"kafka", "redis", "weaviate"}
 PINNED = re.compile(r"^[a-z0-9./-]+:\d+\.\d+\.\d+[a-z0-9.-]*$")
 HEALTH_PORT = re.compile(r"http://127\.0\.0\.1:(\d+)/livez")

@@ -6,24 +6,30 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from models.documents import ChunkOptions
 from models.encoding import EncodeOptions, Encoding, Truncate
 from models.errors import NewerRecord
 from models.events import Event
-from models.units import EncodedUnit, ItemOutcome, ReplyAddress
+from models.files import file_of
+from models.units import Cut, DocumentFacts, EncodedUnit, ItemOutcome, ReplyAddress
 from streams.codec import (
     BadRecord,
     Matrix,
     decode_event,
+    decode_file,
     decode_unit,
     decode_vectors,
     encode,
+    encode_file,
     encode_vectors,
 )
 from tests.unit.models.making import (
     accepted,
     cancel,
     deadline,
+    extracted,
     failure,
+    pages,
     resent,
     retention,
     started,
@@ -34,6 +40,8 @@ from tests.unit.models.making import (
 
 OPTIONS = EncodeOptions(prompt="é: ", dimensions=2, normalize=False, truncate=Truncate.ERROR)
 EVENTS = [
+    extracted(failed=(1,)),
+    pages(3),
     accepted(rejected=[failure(1)], metadata={"a": [None, 1.5]}),
     accepted(options=OPTIONS, input_type="", encoding=Encoding.BASE64),
     unit_done(computed=1, deduplicated=2, cached=3),
@@ -105,6 +113,14 @@ def test_vectors_come_back_bit_by_bit(count: int, dimension: int) -> None:
     assert got.dtype == np.float32
     assert got.shape == (count, dimension)
     assert got.tobytes() == sent.tobytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"V1\x00\x00", bytes(range(256)) * 9])
+def test_a_file_comes_back_byte_by_byte_behind_its_order(content: bytes) -> None:
+    facts = DocumentFacts(document_id="d", chunks=ChunkOptions(tokens=64, overlap=8))
+    cut = Cut(max_text_bytes=9, unit_items=2, unit_bytes=99, max_units=4)
+    order = file_of(accepted(document=facts.model_dump(), cut=cut.model_dump()), 5)
+    assert decode_file(encode_file(order, content)) == (order, content)
 
 
 def test_special_floats_and_foreign_layouts_survive() -> None:

@@ -25,7 +25,8 @@ def test_the_public_names_are_the_designs() -> None:
 def test_every_topic_there_is_a_name_for_is_provisioned_once() -> None:
     names = TopicNames("p")
     plain = {names.tasks, names.events, names.results, names.replies, names.workers, names.dead}
-    lanes = {names.units(lane) for lane in Lane} | {names.vectors(lane) for lane in Lane}
+    stages = (names.files, names.units, names.vectors)
+    lanes = {named(lane) for named in stages for lane in Lane}
     tables = {names.changelog(table) for table in TABLES}
     assert set(SPECS) == plain | lanes | tables
     assert len(topic_specs(OPTIONS)) == len(SPECS)

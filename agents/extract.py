@@ -1,0 +1,273 @@
+"""Extract: a document becomes chunks, and chunks become units like any texts.
+
+The file is read in a child process (`documents/`), so that none, however hostile, ends this one.
+What it was read into is told to the task's row, durably, before its first unit is sent; so units
+are never of a reading that the row does not know.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from models.documents import ChunkOptions, DocumentRefused, Extraction
+from models.errors import VectorizeError
+from models.events import DeadlinePassed, Event, Extracted, PagesRead, UnitStarted
+from models.files import FileOrder
+from models.ids import chunk_key
+from models.splitting import cut_items
+from models.states import ItemErrorCode
+from models.unit_making import unit_of
+from models.units import ItemFailure, UnitItem
+from streams import figures
+from streams.codec import BadRecord, decode_file, encode
+from streams.producing import acknowledged
+from streams.records import Record
+from streams.tools import StageTools
+
+log = structlog.get_logger("agents.extract")
+
+#: How often a reading that takes long tells how far it is, and looks whether it is still wanted.
+LOOK_AGAIN_S = 1.0
+#: The reading of a document that cannot be read.
+UNREAD = "unread"
+
+Progress = Callable[[int, int | None], None]
+
+
+class Reader(Protocol):
+    """Reads documents, each in a process that may die of it."""
+
+    async def read(
+        self,
+        content: bytes,
+        *,
+        filename: str | None,
+        tokenizer: Path | None,
+        options: ChunkOptions,
+        progress: Progress,
+    ) -> Extraction:
+        """Read and cut; raises DocumentRefused. A caller that is cancelled leaves nothing."""
+
+
+class CancelMarks(Protocol):
+    """The Redis marks of cancelled tasks."""
+
+    async def cancelled(self, task_ids: list[str]) -> frozenset[str]:
+        """Those of `task_ids` that are marked; none when Redis is away."""
+
+
+@dataclass(slots=True)
+class _Pages:
+    """How far a document is read."""
+
+    read: int = 0
+    total: int | None = None
+    told: int = 0
+
+    def note(self, read: int, total: int | None) -> None:
+        """Take the reader's word."""
+        self.read, self.total = read, total
+
+    def news(self) -> bool:
+        """Whether there is more to tell than was told."""
+        found, self.told = self.read > self.told, self.read
+        return found
+
+
+class Extract:
+    """Takes records of `vectorize.files.<lane>`."""
+
+    def __init__(
+        self,
+        tools: StageTools,
+        *,
+        reader: Reader,
+        tokenizer_of: Callable[[str], Path | None],
+        marks: CancelMarks,
+        worker: str,
+    ) -> None:
+        """`tokenizer_of` gives the file of a model's tokenizer, None where it counts words."""
+        self._producer = tools.producer
+        self._dead_letters = tools.dead_letters
+        self._names = tools.names
+        self._clock = tools.clock
+        self._reader = reader
+        self._tokenizer_of = tokenizer_of
+        self._marks = marks
+        self._worker = worker
+
+    async def begin(self, record: Record) -> Awaitable[None]:
+        """Take a file; files are read beside each other."""
+        order, content = decode_file(record.value)
+        return self._extract(order, content)
+
+    async def poison(self, record: Record, error: Exception, attempts: int) -> None:
+        """Fail a document that cannot be worked on; bury a record that is no file at all."""
+        try:
+            order, _ = decode_file(record.value)
+        except BadRecord as bad:
+            await self._dead_letters.bury(
+                record, stage="extract", reason=bad.reason, detail=bad.detail, attempts=attempts
+            )
+            return
+        message = f"the document failed {attempts} times: {type(error).__name__}"
+        await self._fail(order, ItemErrorCode.STAGE_FAILED, message)
+
+    async def _extract(self, order: FileOrder, content: bytes) -> None:
+        if not await self._wanted(order):
+            return
+        figures.QUEUE_SECONDS.labels(order.lane).observe(
+            max(0, self._clock.now_ms() - order.sent_ms) / 1000
+        )
+        await self._tell_started(order)
+        begun_s = self._clock.monotonic_s()
+        try:
+            found = await self._read_unless_cancelled(order, content)
+        except DocumentRefused as refused:
+            await self._fail(order, refused.code, refused.message)
+        except VectorizeError as error:  # its model cannot be had here
+            await self._fail(order, ItemErrorCode.MODEL_UNAVAILABLE, error.message)
+        else:
+            if found is not None:
+                figures.EXTRACT_SECONDS.observe(self._clock.monotonic_s() - begun_s)
+                await self._hand_on(order, found)
+
+    async def _wanted(self, order: FileOrder) -> bool:
+        """Tell whether anybody still waits for this document; say so where its time is over."""
+        now_ms = self._clock.now_ms()
+        if order.deadline_ms is not None and now_ms >= order.deadline_ms:
+            await self._tell(DeadlinePassed(task_id=order.task_id, at_ms=now_ms))
+            return False
+        return not await self._cancelled(order)
+
+    async def _cancelled(self, order: FileOrder) -> bool:
+        return order.task_id in await self._marks.cancelled([order.task_id])
+
+    async def _tell_started(self, order: FileOrder) -> None:
+        event = UnitStarted(
+            task_id=order.task_id, at_ms=self._clock.now_ms(), unit=0, worker=self._worker
+        )
+        await self._begin_to_tell(event)
+
+    async def _read_unless_cancelled(self, order: FileOrder, content: bytes) -> Extraction | None:
+        """Read, telling now and then how far; None: the task was cancelled meanwhile."""
+        pages, document = _Pages(), order.document
+        reading = asyncio.ensure_future(
+            self._reader.read(
+                content,
+                filename=document.filename,
+                tokenizer=self._tokenizer_of(order.model),
+                options=document.chunks,
+                progress=pages.note,
+            )
+        )
+        try:
+            while not (await asyncio.wait({reading}, timeout=LOOK_AGAIN_S))[0]:
+                if await self._cancelled(order):
+                    return None
+                await self._tell_pages(order, pages)
+            return reading.result()
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    async def _tell_pages(self, order: FileOrder, pages: _Pages) -> None:
+        if pages.news():
+            event = PagesRead(
+                task_id=order.task_id,
+                at_ms=self._clock.now_ms(),
+                source=order.source,
+                read=pages.read,
+                pages=pages.total,
+            )
+            await self._begin_to_tell(event)
+
+    async def _fail(self, order: FileOrder, code: ItemErrorCode, message: str) -> None:
+        """The document is the one item of its task, and it failed."""
+        figures.ITEMS_FAILED.labels(code).inc()
+        failure = ItemFailure(
+            index=0, code=code, message=message, own_id=order.document.document_id
+        )
+        event = Extracted(
+            task_id=order.task_id,
+            tenant=order.tenant,
+            at_ms=self._clock.now_ms(),
+            source=order.source,
+            reading=UNREAD,
+            total_items=1,
+            total_units=0,
+            failures=[failure],
+            worker=self._worker,
+        )
+        await self._tell(event)
+
+    async def _hand_on(self, order: FileOrder, found: Extraction) -> None:
+        """Tell what the task is made of, durably, then send its units."""
+        units = cut_items(items_of(order, found), order.document.batch_size, order.cut)
+        event = extracted_of(
+            order, found, units=len(units), at_ms=self._clock.now_ms(), worker=self._worker
+        )
+        await self._tell(event)
+        figures.PAGES_READ.inc(found.pages or 1)
+        topic, now_ms = self._names.units(order.lane), self._clock.now_ms()
+        read = order.model_copy(update={"reading": event.reading})
+        made = (unit_of(read, number, items, now_ms) for number, items in enumerate(units))
+        sent = [await self._producer.begin(topic, unit.id.encode(), encode(unit)) for unit in made]
+        for each in sent:
+            await acknowledged(each)
+        log.info("document_read", task_id=order.task_id, format=found.format, units=len(units))
+
+    async def _tell(self, event: Event) -> None:
+        await self._producer.send(self._names.events, event.task_id.encode(), encode(event))
+
+    async def _begin_to_tell(self, event: Event) -> None:
+        """Tell what is a courtesy: the work does not wait for it."""
+        await self._producer.begin(self._names.events, event.task_id.encode(), encode(event))
+
+
+def items_of(order: FileOrder, found: Extraction) -> list[UnitItem]:
+    """The chunks as items; with a document id each has an own id, which a second run repeats."""
+    document_id = order.document.document_id
+    return [
+        UnitItem(
+            index=at,
+            text=chunk.text,
+            own_id=None if document_id is None else chunk_key(document_id, at),
+            place=chunk.place,
+        )
+        for at, chunk in found.chunks()
+    ]
+
+
+def extracted_of(
+    order: FileOrder, found: Extraction, *, units: int, at_ms: int, worker: str
+) -> Extracted:
+    """What is told of a document that was read; a page that was not is a failed item."""
+    document_id = order.document.document_id
+    failures = [
+        ItemFailure(
+            index=at,
+            code=ItemErrorCode.PAGE_UNREADABLE,
+            message=f"page {fault.page}: {fault.message}",
+            own_id=None if document_id is None else chunk_key(document_id, at),
+        )
+        for at, fault in found.faults()
+    ]
+    return Extracted(
+        task_id=order.task_id,
+        tenant=order.tenant,
+        at_ms=at_ms,
+        source=order.source,
+        reading=found.digest(),
+        total_items=len(found.parts),
+        total_units=units,
+        failures=failures,
+        format=found.format,
+        charset=found.charset,
+        pages=found.pages,
+        worker=worker,
+    )

@@ -1,0 +1,58 @@
+"""Settings of documents: what a file may be, how it is read and cut."""
+
+from pydantic import BaseModel, Field
+
+from config.sections.values import SECTION
+
+
+class DocumentSettings(BaseModel):
+    """How the role `extract` reads files."""
+
+    model_config = SECTION
+
+    max_file_bytes: int = Field(
+        6_000_000,
+        ge=1,
+        le=1_073_741_824,
+        description="Largest file of a task; in base64 it must fit into service.max_body_bytes.",
+    )
+    chunk_tokens: int = Field(
+        256,
+        ge=8,
+        le=32_768,
+        description="Most tokens of a chunk, if the task names no number; at most the model's.",
+    )
+    chunk_overlap: int = Field(
+        32, ge=0, le=16_384, description="Tokens that a chunk repeats of the one before it."
+    )
+    readers: int = Field(
+        2, ge=1, le=256, description="Child processes of a worker that read documents at once."
+    )
+    window: int = Field(
+        16, ge=1, le=10_000, description="Documents in flight in extract, per lane."
+    )
+    timeout_s: float = Field(
+        120.0, gt=0, le=86_400, description="Longest time that a document may take to be read."
+    )
+    memory_mb: int = Field(
+        768, ge=64, le=1_048_576, description="Memory that reading a document may take."
+    )
+    max_pages: int = Field(
+        5000, ge=1, le=1_000_000, description="Most pages, slides or sheets of a document."
+    )
+    max_chars: int = Field(
+        50_000_000, ge=1, le=1_000_000_000, description="Most characters of a document's text."
+    )
+    max_chunks: int = Field(
+        10_000, ge=1, le=1_000_000, description="Most chunks that a document makes."
+    )
+    max_unpacked_bytes: int = Field(
+        268_435_456,
+        ge=1,
+        le=68_719_476_736,
+        description="Most bytes that a packed file (DOCX, XLSX, EPUB …) unfolds to.",
+    )
+    max_ratio: int = Field(
+        200, ge=2, le=100_000, description="How much larger a packed file may unfold."
+    )
+    max_entries: int = Field(10_000, ge=1, le=1_000_000, description="Most files in a packed one.")

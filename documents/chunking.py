@@ -1,0 +1,145 @@
+"""Pages to chunks that a model reads whole: exact in its own tokens, by structure first."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from semantic_text_splitter import MarkdownSplitter, TextSplitter
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+
+from documents.pages import Heading, Page, is_blank
+from models.documents import Chunk, ChunkOptions, Place
+
+#: A page is cut in blocks of so many characters: the splitter holds all borders of what it is
+#: given, and the cap on chunks is noticed after a block, not after fifty million characters.
+BLOCK_CHARS = 262_144
+#: Longer chunks are cut further: some tokenizers call a word of any length one unknown token.
+CHARS_PER_TOKEN = 32
+#: Different tokenizers and sizes that a child keeps ready.
+_KEPT = 8
+
+
+class Cutter:
+    """Cuts the pages of one document after another; remembers the headings of one."""
+
+    def __init__(self, tokenizer: Path | None, options: ChunkOptions) -> None:
+        """`tokenizer` None: a token is a word between white space."""
+        self._tokenizer = _tokenizer(tokenizer)
+        #: What the special tokens leave; a limit below them cannot be kept, and one token is.
+        special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        self._capacity = max(1, options.tokens - special)
+        overlap = min(options.overlap, self._capacity - 1)
+        made = (self._tokenizer, self._capacity, overlap)
+        self._text = TextSplitter.from_huggingface_tokenizer(*made)
+        self._markdown = MarkdownSplitter.from_huggingface_tokenizer(*made)
+
+    def chunks(self, page: Page, path: "HeadingPath", *, markdown: bool) -> Iterator[Chunk]:
+        """The chunks of a page in order; `path` goes on from page to page of a document."""
+        path.turn(page.headings)
+        for start, text in self._pieces(page.text, self._markdown if markdown else self._text):
+            place = Place(
+                page=page.number,
+                sheet=page.sheet,
+                headings=path.at(start),
+                start=start,
+                end=start + len(text),
+            )
+            yield Chunk(text=text, place=place)
+        path.finish()
+
+    def count(self, text: str) -> int:
+        """Tokens of a text, special ones not included."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _pieces(
+        self, text: str, splitter: TextSplitter | MarkdownSplitter
+    ) -> Iterator[tuple[int, str]]:
+        """Cut block by block; a block's last chunk is cut again with what comes after it."""
+        if is_blank(text):
+            return
+        at = 0
+        while at < len(text):
+            found = splitter.chunk_indices(text[at : at + BLOCK_CHARS])
+            following = at + BLOCK_CHARS
+            if following < len(text) and len(found) > 1:
+                following = at + found.pop()[0]
+            for start, piece in found:
+                yield from self._fitting(at + start, piece)
+            at = following
+
+    def _fitting(self, start: int, text: str) -> Iterator[tuple[int, str]]:
+        """Cut what is too long in characters, or in tokens once it is cut."""
+        if len(text) <= self._capacity * CHARS_PER_TOKEN:
+            if not is_blank(text):
+                yield start, text
+            return
+        middle = _middle(text)
+        for first, half in ((0, text[:middle]), (middle, text[middle:])):
+            kept = half.strip()
+            if kept:
+                at = start + first + len(half) - len(half.lstrip())
+                yield from self._halved(at, kept)
+
+    def _halved(self, start: int, text: str) -> Iterator[tuple[int, str]]:
+        """A half may have more tokens than the whole: a word grown short is known again."""
+        if self.count(text) <= self._capacity:
+            yield from self._fitting(start, text)
+            return
+        for at, piece in self._text.chunk_indices(text):
+            yield from self._fitting(start + at, piece)
+
+
+class HeadingPath:
+    """The headings a place stands under, followed over the pages of one document."""
+
+    def __init__(self) -> None:
+        """Start outside of all headings."""
+        self._open: list[Heading] = []
+        self._coming: list[Heading] = []
+
+    def turn(self, headings: tuple[Heading, ...]) -> None:
+        """Come to a new page with these headings."""
+        self._coming = list(reversed(headings))
+
+    def at(self, start: int) -> list[str]:
+        """The path at a character of the page; places are asked for in order."""
+        while self._coming and self._coming[-1].start <= start:
+            self._enter(self._coming.pop())
+        return [heading.title for heading in self._open]
+
+    def finish(self) -> None:
+        """Leave the page: its last headings go on to the next."""
+        while self._coming:
+            self._enter(self._coming.pop())
+
+    def _enter(self, heading: Heading) -> None:
+        while self._open and self._open[-1].level >= heading.level:
+            self._open.pop()
+        self._open.append(heading)
+
+
+@lru_cache(maxsize=_KEPT)
+def cutter_for(tokenizer: Path | None, options: ChunkOptions) -> Cutter:
+    """The cutter for a model and sizes; making one anew takes a tenth of a second."""
+    return Cutter(tokenizer, options)
+
+
+def _tokenizer(path: Path | None) -> Tokenizer:
+    """A tokenizer of our own: one that truncates would have text lost in silence."""
+    if path is None:
+        words = Tokenizer(WordLevel({"?": 0}, unk_token="?"))  # noqa: S106  (no secret)
+        words.pre_tokenizer = WhitespaceSplit()
+        return words
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _middle(text: str) -> int:
+    """Where to cut: behind the last space of the first half, or in its very middle."""
+    half = len(text) // 2
+    space = text.rfind(" ", half // 2, half)
+    return space + 1 if space >= 0 else half

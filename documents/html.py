@@ -1,0 +1,174 @@
+"""HTML: what a person would read of it, as Markdown-like text."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from documents.pages import Opened, PageWriter, Source, is_blank, one_line
+
+_DROPPED = frozenset({
+    "script", "style", "nav", "template", "noscript", "head", "svg", "math", "iframe", "object",
+    "canvas", "select", "button", "textarea", "audio", "video", "datalist",
+})  # fmt: skip
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_INLINE = frozenset({
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em",
+    "font", "i", "img", "input", "ins", "kbd", "label", "mark", "q", "rb", "rp", "rt", "ruby", "s",
+    "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
+})  # fmt: skip
+_LISTS = frozenset({"ul", "ol", "menu", "dl"})
+_CELLS = frozenset({"td", "th"})
+_SPACES = re.compile(r"[ \t\n\r\f]+")
+
+
+def opened(source: Source) -> Opened:
+    """Give one page, which is the whole document. Raises DocumentRefused."""
+    writer = PageWriter(source.room)
+    write_html(source.text, writer)
+    return Opened(iter([writer.page()]))
+
+
+def write_html(text: str, writer: PageWriter) -> None:
+    """Write the title and the body of a page of HTML. Raises DocumentRefused."""
+    tree = LexborHTMLParser(text)
+    title = tree.css_first("head > title")
+    first = tree.css_first("h1")
+    if title and not (first and one_line(first.text()) == one_line(title.text())):
+        writer.paragraph(one_line(title.text()))
+    if tree.body is not None:
+        _Walk(writer).walk(tree.body)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Goes through a tree without recursion: a page may nest a million deep."""
+
+    writer: PageWriter
+    _words: list[str] = field(default_factory=list)
+    _lists: list[int | None] = field(default_factory=list)
+    """The lists it is in: the next number of an ordered one, None for the others."""
+    _mark: str | None = None
+    """What stands before the list entry that has begun and has no text yet."""
+    _cells: list[str] | None = None
+    _in_cell: int = 0
+    _in_pre: int = 0
+
+    def walk(self, root: LexborNode) -> None:
+        """Write all below `root`."""
+        for node, entering in _events(root):
+            if node.is_text_node:
+                text = node.text_content or ""
+                self._words.append(text if self._in_pre else _SPACES.sub(" ", text))
+            elif entering:
+                self._enter(node)
+            else:
+                self._leave(node)
+        self._flush()
+
+    def _enter(self, node: LexborNode) -> None:
+        tag = node.tag or ""
+        if tag == "br":
+            self._words.append("\n" if not self._in_cell else " ")
+        elif tag in _CELLS:
+            self._in_cell += 1
+            self._words.append(" ")
+        elif self._in_cell or tag in _INLINE:
+            self._words.append("" if tag in _INLINE else " ")
+        else:
+            self._flush()
+            self._begin(tag)
+
+    def _begin(self, tag: str | None) -> None:
+        """Come to a block."""
+        if tag in _LISTS:
+            self._lists.append(1 if tag == "ol" else None)
+            self.writer.end_run()
+        elif tag == "li":
+            self._mark = self._next_mark()
+        elif tag == "tr":
+            self._cells = []
+        elif tag == "table":
+            self.writer.end_run()
+        elif tag == "pre":
+            self._in_pre += 1
+
+    def _leave(self, node: LexborNode) -> None:
+        tag = node.tag or ""
+        if tag in _CELLS:
+            self._leave_cell()
+        elif self._in_cell or tag in _INLINE or tag == "br":
+            self._words.append("" if tag in _INLINE else " ")
+        elif tag in _HEADINGS:
+            self.writer.heading(_HEADINGS[tag], self._taken())
+        elif tag == "pre":
+            self._in_pre = max(0, self._in_pre - 1)
+            self.writer.code(self._taken())
+        elif tag == "tr":
+            self._end_row()
+        else:
+            self._flush()
+            if tag in _LISTS and self._lists:
+                self._lists.pop()
+
+    def _leave_cell(self) -> None:
+        self._in_cell = max(0, self._in_cell - 1)
+        if self._in_cell == 0:
+            text = one_line(self._taken())
+            if self._cells is not None:
+                self._cells.append(text)
+
+    def _end_row(self) -> None:
+        self._flush()
+        self.writer.row(self._cells or [])
+        self._cells = None
+
+    def _next_mark(self) -> str:
+        if not self._lists or self._lists[-1] is None:
+            return "-"
+        number = self._lists[-1]
+        self._lists[-1] = number + 1
+        return f"{number}."
+
+    def _flush(self) -> None:
+        """Write what was collected as a list entry or a paragraph."""
+        text = self._taken()
+        if is_blank(text):
+            return
+        if self._lists:
+            self.writer.item(text, len(self._lists) - 1, self._mark or "-")
+            self._mark = None
+        else:
+            self.writer.paragraph(text)
+
+    def _taken(self) -> str:
+        """The collected words, which are then no longer collected."""
+        text = "".join(self._words)
+        self._words.clear()
+        return text
+
+
+def _events(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
+    """Every node below `root` when it is entered (True) and left (False); dropped ones not."""
+    node, entering = root.first_child, True
+    depth = 1
+    while node is not None and depth > 0:
+        skipped = entering and _is_dropped(node)
+        if not skipped:
+            yield node, entering
+        below = node.first_child if entering and not skipped else None
+        if below is not None:
+            node, entering, depth = below, True, depth + 1
+        elif entering and not skipped and not node.is_text_node:
+            entering = False
+        elif node.next is not None:
+            node, entering = node.next, True
+        else:
+            node, entering, depth = node.parent, False, depth - 1
+
+
+def _is_dropped(node: LexborNode) -> bool:
+    if node.is_text_node:
+        return False
+    return node.tag in _DROPPED or node.is_comment_node or "hidden" in node.attributes

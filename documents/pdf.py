@@ -1,0 +1,65 @@
+"""PDF, by Chrome's engine: the text of each page. Not thread-safe: one document a process."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pypdfium2  # type: ignore[import-untyped]  # ships no types; this file wraps what it uses
+
+from documents.pages import Opened, Page, Source, clean
+from documents.refusals import encrypted, too_large, unreadable
+from models.documents import PageFault
+
+#: A word broken at the end of a line: the engine puts a mark where its hyphen was.
+_BROKEN_WORD = re.compile("[\ufffe\x02]\r?\n?")
+
+
+def opened(source: Source) -> Opened:
+    """Open the document; its pages are read when asked for. Raises DocumentRefused."""
+    document = _document(source.content)
+    total = len(document)
+    if total > source.limits.max_pages:
+        raise too_large(
+            f"{total:,} pages", f"{source.limits.max_pages:,} pages", "document.max_pages"
+        )
+    if total == 0:
+        raise unreadable("it has no pages that can be found")
+    return Opened(_pages(document, source, total), total, markdown=False)
+
+
+def _document(content: bytes) -> Any:  # noqa: ANN401  (the library has no types)
+    try:
+        return pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
+            raise encrypted("a PDF with a password") from error
+        if error.err_code == pypdfium2.raw.FPDF_ERR_SECURITY:
+            raise encrypted("a PDF with a protection that is not known") from error
+        raise unreadable("it is not a whole PDF, or its inner directory is broken") from error
+
+
+def _pages(document: Any, source: Source, total: int) -> Iterator[Page | PageFault]:  # noqa: ANN401
+    for index in range(total):
+        try:
+            text = _text(document, index)
+        except pypdfium2.PdfiumError:
+            yield PageFault(
+                page=index + 1,
+                message=f"Page {index + 1} is broken and was left out; export the PDF again.",
+            )
+            continue
+        source.room.take(len(text))
+        yield Page(text, number=index + 1)
+
+
+def _text(document: Any, index: int) -> str:  # noqa: ANN401
+    page = document[index]
+    try:
+        layer = page.get_textpage()
+        try:
+            text: str = layer.get_text_bounded()
+        finally:
+            layer.close()
+    finally:
+        page.close()
+    return clean(_BROKEN_WORD.sub("", text))

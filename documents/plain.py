@@ -1,0 +1,49 @@
+"""Plain text and Markdown: the text as it stands, and the headings of the latter."""
+
+import re
+from collections.abc import Iterator
+
+from documents.formats import Format
+from documents.pages import HEADING_CHARS, Heading, Opened, Page, Source, clean, is_blank
+
+_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+_FRONT_MATTER = re.compile(r"---\n(?:.*\n)*?---\n")
+
+
+def opened(source: Source) -> Opened:
+    """Give one page, which is the whole text. Raises DocumentRefused."""
+    text = clean(source.text)
+    source.room.take(len(text))
+    markdown = source.format is Format.MARKDOWN
+    headings = tuple(headings_of(text)) if markdown else ()
+    return Opened(iter([Page(text, headings)]), markdown=markdown)
+
+
+def headings_of(text: str) -> Iterator[Heading]:
+    """The headings of a Markdown text, in order; none from within fences or front matter."""
+    front = _FRONT_MATTER.match(text)
+    fence = ""
+    at, last = 0, ""
+    for line in text.split("\n"):
+        within = front is not None and at < front.end()
+        mark = _FENCE.match(line)
+        if mark and (not fence or (mark.group(1).startswith(fence))):
+            fence = "" if fence else mark.group(1)
+        elif not fence and not within:
+            yield from _heading(line, last, at)
+        last = "" if fence or within else line
+        at += len(line) + 1
+
+
+def _heading(line: str, last: str, at: int) -> Iterator[Heading]:
+    """The heading that `line` is, or makes of the `last` line by underlining it."""
+    atx = _ATX.match(line)
+    if atx and not is_blank(atx.group(2)):
+        yield Heading(len(atx.group(1)), atx.group(2)[:HEADING_CHARS], at)
+        return
+    under = _SETEXT.match(line)
+    if under and not is_blank(last) and not _ATX.match(last) and not last.startswith((" ", "\t")):
+        level = 1 if under.group(1).startswith("=") else 2
+        yield Heading(level, last.strip()[:HEADING_CHARS], at - len(last) - 1)

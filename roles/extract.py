@@ -1,0 +1,52 @@
+"""Role extract: documents to units."""
+
+from pathlib import Path
+
+from agents.extract import Extract
+from config import options
+from config.model import Role
+from documents.reading import Readers
+from embedding.weights import tokenizer_file
+from models.states import Lane
+from roles.parts import Parts, attach, beat_as, new_app, tools_of
+from streams.app import StageApp, WebOptions
+from streams.delivery import Stage
+from streams.membership import Membership
+from streams.readiness import Readiness
+
+
+def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness]:
+    """Files to units of text."""
+    settings, names = parts.settings, parts.names
+    app = new_app(parts, Role.EXTRACT, web)
+    readers = Readers(settings.document.readers, options.reading_limits(settings))
+    tokenizers = Tokenizers(parts)
+    extract = Extract(
+        tools_of(parts, app),
+        reader=readers,
+        tokenizer_of=tokenizers.file_of,
+        marks=parts.cache,
+        worker=parts.worker,
+    )
+    for lane in Lane:
+        stage = Stage(f"extract.{lane}", extract.begin, extract.poison, settings.document.window)
+        attach(app, names.files(lane), stage)
+    app.background("tails", Membership(app, names.files(Lane.NORMAL)).watch_tails)
+    beat_as(parts, app, Role.EXTRACT)
+    app.after_stop += [readers.close, parts.cache.close]
+    return app, Readiness(app)
+
+
+class Tokenizers:
+    """Where the tokenizers of the catalog's models lie; each is checked once."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Know the models of the catalog."""
+        self._catalog = parts.catalog
+        self._known: dict[str, Path | None] = {}
+
+    def file_of(self, model: str) -> Path | None:
+        """The file of a model's tokenizer; raise UnknownModel or BadWeights."""
+        if model not in self._known:
+            self._known[model] = tokenizer_file(self._catalog.resolve(model))
+        return self._known[model]

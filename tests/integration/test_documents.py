@@ -1,0 +1,137 @@
+"""Documents end to end: a file goes in, and search says where in it a sentence stands."""
+
+import asyncio
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from tests.harness import Client, Log
+from tests.harness.files import FORMATS, pdf
+from tests.harness.waiting import until
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+SETTINGS = {"VECTORIZE_MASTER_TASK_DEFAULT_MODEL": MINILM}
+#: Far apart from each other, each with a question that only it answers.
+PAGES = (
+    "The lighthouse keeper climbs the stairs every evening to light the lamp for the ships.",
+    "Bread dough must rest in a warm place until the yeast has doubled its volume.",
+    "The spacecraft entered the orbit of Saturn after a journey of seven years.",
+)
+QUESTIONS = ("who lights the lamp for ships", "how does yeast make dough rise", "probe at Saturn")
+#: Chunks as short as a sentence, so that every sentence is found by itself.
+CUT = {"chunk_tokens": 32, "chunk_overlap": 0}
+
+
+def body(content: bytes, **more: Any) -> dict[str, Any]:
+    data = b64encode(content).decode()
+    return {"task_type": "document_vectorization", "data": data, **CUT, **more}
+
+
+async def read(client: Client, content: bytes, **more: Any) -> dict[str, Any]:
+    """Submit a document and wait for its end."""
+    answer = await client.post("/tasks/submit?wait=60", body(content, **more))
+    assert answer.status in {200, 202}, answer.text
+    return await client.final(answer.json["task_id"])
+
+
+async def hits(client: Client, query: str, collection: str, **more: Any) -> list[dict[str, Any]]:
+    asked = {"query": query, "collection": collection, "limit": 3, **more}
+    found: list[dict[str, Any]] = (await client.post("/search", asked)).json["hits"]
+    return found
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_every_sentence_of_every_format_is_found_on_its_page(
+    client: Client, collection: str, name: str
+) -> None:
+    write, paged = FORMATS[name]
+    task = await read(client, write(PAGES), filename=f"file.{name}", collection=collection)
+    assert (task["status"], task["error"]) == ("completed", None), task
+    assert task["document"]["format"] == name
+    assert task["total_items"] == task["completed_items"] >= len(PAGES) - (name in {"text", "eml"})
+    for number, (question, sentence) in enumerate(zip(QUESTIONS, PAGES, strict=True), 1):
+        best = (await hits(client, question, collection))[0]
+        assert " ".join(sentence.split()[:5]) in " ".join(best["text"].split())
+        assert best["filename"] == f"file.{name}"
+        assert best["place"]["page"] == (number if paged else None) or not paged
+
+
+async def test_the_result_names_each_chunks_place(client: Client, collection: str) -> None:
+    task = await read(client, pdf(PAGES), collection=collection)
+    page = (await client.get(f"/tasks/{task['task_id']}/result?vectors=false")).json
+    assert [item["place"]["page"] for item in page["items"]] == [1, 2, 3]
+    assert (task["document"]["pages"], task["document"]["pages_read"]) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "content,code",
+    [
+        (pdf(PAGES, password="secret"), "document_encrypted"),
+        (pdf(PAGES)[:200], "document_unreadable"),
+        (pdf([""]), "document_no_text"),
+        (b"\x7fELF" + bytes(range(256)) * 40, "document_unsupported"),
+        (b"  \n \n", "document_no_text"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_document_that_cannot_be_read_fails_by_name_beside_one_that_can(
+    client: Client, collection: str, content: bytes, code: str
+) -> None:
+    bad, good = await asyncio.gather(
+        read(client, content, collection=collection), read(client, b"good", collection=collection)
+    )
+    assert (bad["status"], good["status"]) == ("failed", "completed")
+    (item,) = (await client.get(f"/tasks/{bad['task_id']}/result")).json["items"]
+    assert item["error"]["code"] == code
+    assert bad["error"] == item["error"]["message"]
+
+
+async def test_a_document_sent_again_under_its_id_overwrites_its_chunks(
+    client: Client, collection: str
+) -> None:
+    first = await read(client, pdf(PAGES), document_id="doc", collection=collection)
+    again = await read(client, pdf(PAGES[::-1]), document_id="doc", collection=collection)
+    best = (await hits(client, QUESTIONS[0], collection, filter={"document_id": "doc"}))[0]
+    assert (best["place"]["page"], best["task"]) == (3, again["task_id"])
+    assert (best["document_id"], best["item"]) == ("doc", "doc/2")
+    items = (await client.get(f"/tasks/{first['task_id']}/result")).json["items"]
+    assert {item["status"] for item in items} == {"superseded"}
+
+
+async def test_a_producer_sends_a_document_straight_into_kafka(
+    client: Client, log: Log, collection: str
+) -> None:
+    task_id = f"doc-{collection}"
+    await log.produce([body(pdf(PAGES), task_id=task_id, collection=collection)])
+
+    async def known() -> bool:
+        return (await client.get(f"/tasks/{task_id}")).status == 200
+
+    await until("the task is known", known)
+    task = await client.final(task_id)
+    assert (task["status"], task["total_items"]) == ("completed", 3)
+
+
+async def test_a_document_is_retried_whole(client: Client, collection: str) -> None:
+    task = await read(client, pdf([""]), collection=collection)
+    answer = await client.post(f"/tasks/{task['task_id']}/retry")
+    assert answer.status == 202, answer.text
+    assert (await client.final(answer.json["task_id"]))["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "more,field",
+    [
+        ({"data": "no base64!"}, "data"),
+        ({"chunk_tokens": 100_000}, "chunk_tokens"),
+        ({"chunk_overlap": 30}, "chunk_overlap"),
+        ({"item_ids": ["a"]}, "item_ids"),
+        ({"filename": "a\nb"}, "filename"),
+    ],
+)
+async def test_a_wrong_document_is_refused_at_the_door(
+    client: Client, more: dict[str, Any], field: str
+) -> None:
+    answer = await client.post("/tasks/submit", body(b"x") | more)
+    assert (answer.status, answer.json["field"]) == (422, field), answer.text

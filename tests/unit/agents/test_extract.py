@@ -1,0 +1,244 @@
+"""Extract: what is read is told before its units are sent; what cannot be read fails by name."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.extract import UNREAD, Extract
+from models.documents import Chunk, ChunkOptions, DocumentRefused, Extraction, PageFault, Place
+from models.errors import BrokerUnavailable, UnknownModel
+from models.events import Extracted, PagesRead
+from models.files import FileOrder
+from models.states import ItemErrorCode, Lane
+from models.units import Cut, DocumentFacts, Unit
+from streams.codec import BadRecord, decode_unit, encode_file
+from streams.records import Record
+from tests.unit.agents.fakes import FakeCache, events_of, kinds_of, topics_of
+from tests.unit.models.making import NOW_MS, SOURCE, TASK
+from tests.unit.streams.fakes import NAMES, FakeProducer, reason_of, record, tools
+
+CUT = Cut(max_text_bytes=1000, unit_items=2, unit_bytes=10_000, max_units=8)
+WHOLE = Extraction(
+    format="pdf",
+    pages=3,
+    parts=[
+        Chunk(text="one", place=Place(page=1, headings=["A"], start=0, end=3)),
+        Chunk(text="two", place=Place(page=1, start=4, end=7)),
+        PageFault(page=2, message="the page is broken"),
+        Chunk(text="three", place=Place(page=3, end=5)),
+    ],
+)
+
+
+def order(**changes: Any) -> FileOrder:
+    facts: dict[str, Any] = {
+        "task_id": TASK,
+        "source": SOURCE,
+        "lane": Lane.LOW,
+        "model": "tiny",
+        "fingerprint": "f1",
+        "collection": "Tiny",
+        "submitted_ms": NOW_MS - 10,
+        "sent_ms": NOW_MS - 5,
+        "metadata": {"k": 1},
+        "cut": CUT,
+        "document": DocumentFacts(filename="a.pdf", chunks=ChunkOptions(tokens=64)),
+    }
+    return FileOrder.model_validate(facts | changes)
+
+
+class FakeReader:
+    """Gives `found`, raises it, or waits at `gate`."""
+
+    def __init__(self, found: Extraction | Exception) -> None:
+        self.found = found
+        self.asked: list[tuple[bytes, str | None, Path | None, ChunkOptions]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.told: tuple[int, int | None] | None = None
+        self.left = False
+
+    async def read(
+        self,
+        content: bytes,
+        *,
+        filename: str | None,
+        tokenizer: Path | None,
+        options: ChunkOptions,
+        progress: Any,
+    ) -> Extraction:
+        self.asked.append((content, filename, tokenizer, options))
+        if self.told is not None:
+            progress(*self.told)
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.left = True
+            raise
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+class Bench:
+    def __init__(self, found: Extraction | Exception = WHOLE, *marked: str) -> None:
+        self.producer = FakeProducer()
+        self.reader = FakeReader(found)
+        self.cache = FakeCache(*marked)
+        self.tokenizer: Path | Exception = Path("tokenizer.json")
+        self.extract = Extract(
+            tools(self.producer),
+            reader=self.reader,
+            tokenizer_of=self._tokenizer,
+            marks=self.cache,
+            worker="x1",
+        )
+
+    def _tokenizer(self, model: str) -> Path:
+        if isinstance(self.tokenizer, Exception):
+            raise self.tokenizer
+        return self.tokenizer
+
+    async def take(self, **changes: Any) -> None:
+        await (await self.extract.begin(file_record(**changes)))
+
+    @property
+    def told(self) -> Extracted:
+        (event,) = (each for each in events_of(self.producer) if isinstance(each, Extracted))
+        return event
+
+    @property
+    def units(self) -> list[Unit]:
+        return [decode_unit(each.value) for each in self.producer.to(NAMES.units(Lane.LOW))]
+
+
+async def seen(condition: Callable[[], bool]) -> None:
+    """Let others run until it is so."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  # a fake rings no bell
+            await asyncio.sleep(0)
+
+
+def file_record(content: bytes = b"%PDF", **changes: Any) -> Record:
+    return record(0, encode_file(order(**changes), content), topic=NAMES.files(Lane.LOW))
+
+
+async def test_what_a_document_is_read_into_is_told_before_its_units_are_sent() -> None:
+    bench = Bench()
+    await bench.take()
+    topics = topics_of(bench.producer.sent)
+    assert topics == [NAMES.events, NAMES.events, *[NAMES.units(Lane.LOW)] * 2]
+    assert kinds_of(bench.producer) == ["unit_started", "extracted"]
+    told = bench.told
+    assert (told.total_items, told.total_units, told.pages, told.format) == (4, 2, 3, "pdf")
+    [fault] = told.failures
+    assert (fault.index, fault.code) == (2, ItemErrorCode.PAGE_UNREADABLE)
+    assert fault.message == "page 2: the page is broken"
+
+
+async def test_units_carry_text_place_reading_and_all_that_the_task_said() -> None:
+    bench = Bench()
+    await bench.take()
+    first, second = bench.units
+    assert [item.index for unit in bench.units for item in unit.items] == [0, 1, 3]
+    assert first.items[0].text == "one"
+    assert first.items[0].place == Place(page=1, headings=["A"], start=0, end=3)
+    assert (first.number, second.number) == (0, 1)
+    assert {first.reading, second.reading} == {bench.told.reading}
+    assert (first.metadata, first.lane, first.source) == ({"k": 1}, Lane.LOW, SOURCE)
+    assert first.document == order().document
+
+
+async def test_the_reader_gets_the_bytes_the_name_and_how_to_cut() -> None:
+    bench = Bench()
+    await bench.take()
+    assert bench.reader.asked == [
+        (b"%PDF", "a.pdf", Path("tokenizer.json"), ChunkOptions(tokens=64))
+    ]
+
+
+async def test_chunks_of_a_document_with_an_id_have_own_ids() -> None:
+    bench = Bench()
+    await bench.take(
+        document=DocumentFacts(document_id="doc", chunks=ChunkOptions(tokens=64)).model_dump()
+    )
+    own = [item.own_id for unit in bench.units for item in unit.items]
+    assert own == ["doc/0", "doc/1", "doc/3"]
+    assert bench.told.failures[0].own_id == "doc/2"
+
+
+@pytest.mark.parametrize(
+    "error,code",
+    [
+        (
+            DocumentRefused(ItemErrorCode.DOCUMENT_ENCRYPTED, "it needs a password"),
+            ItemErrorCode.DOCUMENT_ENCRYPTED,
+        ),
+        (UnknownModel(given="tiny", allowed=["other"]), ItemErrorCode.MODEL_UNAVAILABLE),
+    ],
+    ids=["refused", "no model"],
+)
+async def test_a_document_that_cannot_be_read_is_the_one_failed_item(
+    error: Exception, code: ItemErrorCode
+) -> None:
+    bench = Bench(error)
+    await bench.take()
+    told = bench.told
+    assert (told.total_items, told.total_units, told.reading) == (1, 0, UNREAD)
+    assert [(fault.index, fault.code) for fault in told.failures] == [(0, code)]
+    assert bench.units == []
+
+
+async def test_nobody_reads_a_document_whose_task_is_cancelled_or_late() -> None:
+    cancelled, late = Bench(WHOLE, TASK), Bench()
+    await cancelled.take()
+    await late.take(deadline_ms=NOW_MS)
+    assert (cancelled.reader.asked, late.reader.asked) == ([], [])
+    assert (kinds_of(cancelled.producer), kinds_of(late.producer)) == ([], ["deadline_passed"])
+
+
+async def test_a_reading_that_takes_long_tells_its_pages_and_ends_with_a_cancel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.extract.LOOK_AGAIN_S", 0.01)
+    bench = Bench()
+    bench.reader.gate.clear()
+    bench.reader.told = (7, 90)
+    taking = asyncio.create_task(bench.take())
+    await seen(lambda: "pages_read" in kinds_of(bench.producer))
+    [told] = [each for each in events_of(bench.producer) if isinstance(each, PagesRead)]
+    assert (told.read, told.pages, told.source) == (7, 90, SOURCE)
+    bench.cache.marked[TASK] = 0
+    await asyncio.wait_for(taking, 5)
+    assert bench.reader.left
+    assert kinds_of(bench.producer) == ["unit_started", "pages_read"]
+
+
+async def test_a_task_that_is_given_back_leaves_no_reading_behind() -> None:
+    bench = Bench()
+    bench.reader.gate.clear()
+    taking = asyncio.create_task(bench.take())
+    await seen(lambda: bool(bench.reader.asked))
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert bench.reader.left
+
+
+async def test_without_the_broker_no_unit_goes_ahead_of_its_reading() -> None:
+    bench = Bench()
+    bench.producer.refuse = {NAMES.events}
+    with pytest.raises(BrokerUnavailable):
+        await bench.take()
+    assert bench.units == []
+
+
+async def test_a_document_that_breaks_the_stage_fails_and_what_is_no_file_is_buried() -> None:
+    bench = Bench()
+    await bench.extract.poison(file_record(), RuntimeError("x"), 5)
+    assert bench.told.failures[0].code is ItemErrorCode.STAGE_FAILED
+    await bench.extract.poison(record(0, b"{}"), BadRecord("bad_frame", "no"), 5)
+    assert [reason_of(each) for each in bench.producer.to(NAMES.dead)] == ["bad_frame"]
