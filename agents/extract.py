@@ -6,7 +6,7 @@ are never of a reading that the row does not know.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,7 @@ from models.errors import VectorizeError
 from models.events import DeadlinePassed, Event, Extracted, PagesRead, UnitStarted
 from models.files import FileOrder
 from models.ids import chunk_key
+from models.manifests import KeptChunk, reading_of
 from models.splitting import cut_items
 from models.states import ItemErrorCode
 from models.unit_making import unit_of
@@ -53,6 +54,28 @@ class Reader(Protocol):
         """Read and cut; raises DocumentRefused. A caller that is cancelled leaves nothing."""
 
 
+class Revision(Protocol):
+    """What is new in a document, by chunk, and what an earlier reading has already."""
+
+    @property
+    def new(self) -> Mapping[int, str]:
+        """The keys of chunks to embed, by index."""
+
+    @property
+    def kept(self) -> Sequence[KeptChunk]:
+        """Those that are not embedded again."""
+
+
+class Revisions(Protocol):
+    """Documents that come again under their ids."""
+
+    async def compare(self, partition: int, order: FileOrder, found: Extraction) -> Revision:
+        """Tell what of a reading is new, durably."""
+
+    async def close(self, partition: int, order: FileOrder) -> None:
+        """Take over what is kept, remove what is gone, and report it as the task's last unit."""
+
+
 class CancelMarks(Protocol):
     """The Redis marks of cancelled tasks."""
 
@@ -86,6 +109,7 @@ class Extract:
         tools: StageTools,
         *,
         reader: Reader,
+        revisions: Revisions,
         tokenizer_of: Callable[[str], Path | None],
         marks: CancelMarks,
         worker: str,
@@ -96,14 +120,17 @@ class Extract:
         self._names = tools.names
         self._clock = tools.clock
         self._reader = reader
+        self._revisions = revisions
         self._tokenizer_of = tokenizer_of
         self._marks = marks
         self._worker = worker
 
     async def begin(self, record: Record) -> Awaitable[None]:
-        """Take a file; files are read beside each other."""
+        """Take a file, to be read or closed; files are worked on beside each other."""
         order, content = decode_file(record.value)
-        return self._extract(order, content)
+        if order.closing:
+            return self._revisions.close(record.partition, order)
+        return self._extract(record.partition, order, content)
 
     async def poison(self, record: Record, error: Exception, attempts: int) -> None:
         """Fail a document that cannot be worked on; bury a record that is no file at all."""
@@ -117,7 +144,7 @@ class Extract:
         message = f"the document failed {attempts} times: {type(error).__name__}"
         await self._fail(order, ItemErrorCode.STAGE_FAILED, message)
 
-    async def _extract(self, order: FileOrder, content: bytes) -> None:
+    async def _extract(self, partition: int, order: FileOrder, content: bytes) -> None:
         if not await self._wanted(order):
             return
         figures.QUEUE_SECONDS.labels(order.lane).observe(
@@ -134,7 +161,7 @@ class Extract:
         else:
             if found is not None:
                 figures.EXTRACT_SECONDS.observe(self._clock.monotonic_s() - begun_s)
-                await self._hand_on(order, found)
+                await self._hand_on(partition, order, found)
 
     async def _wanted(self, order: FileOrder) -> bool:
         """Tell whether anybody still waits for this document; say so where its time is over."""
@@ -205,21 +232,49 @@ class Extract:
         )
         await self._tell(event)
 
-    async def _hand_on(self, order: FileOrder, found: Extraction) -> None:
+    async def _hand_on(self, partition: int, order: FileOrder, found: Extraction) -> None:
         """Tell what the task is made of, durably, then send its units."""
-        units = cut_items(items_of(order, found), order.document.batch_size, order.cut)
-        event = extracted_of(
-            order, found, units=len(units), at_ms=self._clock.now_ms(), worker=self._worker
-        )
+        revision = None
+        if order.document.document_id is not None:
+            revision = await self._revisions.compare(partition, order, found)
+        units = cut_items(items_of(order, found, revision), order.document.batch_size, order.cut)
+        event = self._extracted(order, found, revision, units=len(units))
         await self._tell(event)
         figures.PAGES_READ.inc(found.pages or 1)
+        await self._send_units(order, event, units)
+
+    def _extracted(
+        self, order: FileOrder, found: Extraction, revision: Revision | None, *, units: int
+    ) -> Extracted:
+        kept = revision.kept if revision is not None else ()
+        return Extracted(
+            task_id=order.task_id,
+            tenant=order.tenant,
+            traceparent=order.traceparent,
+            at_ms=self._clock.now_ms(),
+            source=order.source,
+            reading=reading_of(found.digest(), kept),
+            total_items=len(found.parts),
+            total_units=units,
+            closes=revision is not None,
+            kept=len(kept),
+            failures=page_failures(order, found),
+            format=found.format,
+            charset=found.charset,
+            pages=found.pages,
+            worker=self._worker,
+        )
+
+    async def _send_units(
+        self, order: FileOrder, event: Extracted, units: Sequence[list[UnitItem]]
+    ) -> None:
         topic, now_ms = self._names.units(order.lane), self._clock.now_ms()
         read = order.model_copy(update={"reading": event.reading})
         made = (unit_of(read, number, items, now_ms) for number, items in enumerate(units))
         sent = [await self._producer.begin(topic, unit.id.encode(), encode(unit)) for unit in made]
         for each in sent:
             await acknowledged(each)
-        log.info("document_read", task_id=order.task_id, format=found.format, units=len(units))
+        log.info("document_read", task_id=order.task_id, format=event.format, units=len(units))
 
     async def _tell(self, event: Event) -> None:
         await self._producer.send(self._names.events, event.task_id.encode(), encode(event))
@@ -229,26 +284,30 @@ class Extract:
         await self._producer.begin(self._names.events, event.task_id.encode(), encode(event))
 
 
-def items_of(order: FileOrder, found: Extraction) -> list[UnitItem]:
-    """The chunks as items; with a document id each has an own id, which a second run repeats."""
+def items_of(order: FileOrder, found: Extraction, revision: Revision | None) -> list[UnitItem]:
+    """The chunks to embed; with a document id each has an own id, and the name of its text."""
     document_id = order.document.document_id
+    if document_id is None or revision is None:
+        return [
+            UnitItem(index=at, text=chunk.text, place=chunk.place) for at, chunk in found.chunks()
+        ]
     return [
         UnitItem(
             index=at,
             text=chunk.text,
-            own_id=None if document_id is None else chunk_key(document_id, at),
+            own_id=chunk_key(document_id, at),
             place=chunk.place,
+            chunk=revision.new[at],
         )
         for at, chunk in found.chunks()
+        if at in revision.new
     ]
 
 
-def extracted_of(
-    order: FileOrder, found: Extraction, *, units: int, at_ms: int, worker: str
-) -> Extracted:
-    """What is told of a document that was read; a page that was not is a failed item."""
+def page_failures(order: FileOrder, found: Extraction) -> list[ItemFailure]:
+    """The pages that could not be read, as failed items."""
     document_id = order.document.document_id
-    failures = [
+    return [
         ItemFailure(
             index=at,
             code=ItemErrorCode.PAGE_UNREADABLE,
@@ -257,17 +316,3 @@ def extracted_of(
         )
         for at, fault in found.faults()
     ]
-    return Extracted(
-        task_id=order.task_id,
-        tenant=order.tenant,
-        at_ms=at_ms,
-        source=order.source,
-        reading=found.digest(),
-        total_items=len(found.parts),
-        total_units=units,
-        failures=failures,
-        format=found.format,
-        charset=found.charset,
-        pages=found.pages,
-        worker=worker,
-    )

@@ -15,7 +15,7 @@ import structlog
 from models.encoding import EncodeOptions
 from models.errors import InvalidRequest, UnknownModel
 from models.events import Accepted
-from models.files import file_of
+from models.files import file_of, key_of
 from models.fold import Verdict
 from models.splitting import TaskLimits, file_bytes, refused_items, split
 from models.stranger import Found, read_task
@@ -225,9 +225,7 @@ class Intake:
     async def _send_file(self, accepted: Accepted, request: TaskRequest) -> None:
         order = file_of(accepted, self._clock.now_ms())
         value = encode_file(order, file_bytes(request))
-        await self._producer.send(
-            self._names.files(accepted.lane), accepted.task_id.encode(), value
-        )
+        await self._producer.send(self._names.files(accepted.lane), key_of(order), value)
 
     async def _send_units(self, accepted: Accepted, units: list[list[UnitItem]]) -> None:
         topic = self._names.units(accepted.lane)

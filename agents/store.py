@@ -8,8 +8,8 @@ import structlog
 from embedding.catalog import Catalog
 from models.errors import UnknownModel
 from models.events import UnitDone
-from models.ids import item_identity, item_key, object_id
 from models.states import ItemErrorCode
+from models.storing import stored_item
 from models.units import (
     EncodedUnit,
     ItemFailure,
@@ -18,7 +18,7 @@ from models.units import (
     Unit,
     UnitItem,
 )
-from models.vectors import Passport, Space, StoredItem, Vector
+from models.vectors import Space, StoredItem
 from stores.vector_store import VectorWriter
 from streams import figures
 from streams.codec import BadRecord, Matrix, decode_vectors, encode
@@ -122,7 +122,7 @@ class Store:
             code = ItemErrorCode.MODEL_UNAVAILABLE
             return [_failed(item, code, str(error)) for item in unit.items]
         items = [
-            _stored_item(unit, item, passport, vector=vector, outcome=outcome)
+            stored_item(unit, item, passport, vector=vector, outcome=outcome)
             for item, outcome, vector in zip(unit.items, header.outcomes, vectors, strict=True)
         ]
         refusals: list[ItemFailure | None] = []
@@ -172,34 +172,6 @@ def _source_of(unit: Unit) -> SourcePlace:
     if unit.source is None:
         raise BadRecord("bad_frame", "vectors of a waiting caller do not go to the store")
     return unit.source
-
-
-def _stored_item(
-    unit: Unit, item: UnitItem, passport: Passport, *, vector: Vector, outcome: ItemOutcome
-) -> StoredItem:
-    document = unit.document
-    document_id = document.document_id if document else None
-    identity = item_identity(unit.task_id, item.index, item.own_id, document_id)
-    fingerprint = unit.fingerprint
-    return StoredItem(
-        object_id=object_id(unit.tenant, unit.collection, identity, 0, fingerprint=fingerprint),
-        tenant=unit.tenant,
-        collection=unit.collection,
-        task_id=unit.task_id,
-        index=item.index,
-        item=item_key(unit.task_id, item.index, item.own_id),
-        own_id=item.own_id is not None,
-        text=item.text,
-        submitted_ms=unit.submitted_ms,
-        passport=passport,
-        vector=vector,
-        metadata=unit.metadata,
-        tokens=outcome.tokens,
-        truncated=outcome.truncated,
-        place=item.place,
-        document_id=document_id,
-        filename=document.filename if document else None,
-    )
 
 
 def _failed(item: UnitItem, code: ItemErrorCode, message: str) -> ItemFailure:

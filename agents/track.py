@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from models.events import Event
+from models.files import closing_of, key_of
 from models.fold import Folded, Verdict, fold
 from models.rows import TaskRow
 from models.states import SWEPT, TaskState
@@ -21,7 +22,7 @@ from models.units import SourcePlace
 from streams import figures
 from streams.announcing import announcement
 from streams.board import FinalBell
-from streams.codec import BadRecord, decode_event
+from streams.codec import BadRecord, decode_event, encode_file
 from streams.records import Record
 from streams.row_store import RowStore
 from streams.tools import StageTools
@@ -159,6 +160,8 @@ class Track:
         await asyncio.gather(*writes)
         if folded.purged:
             await self._cache.forget([task_id])
+        elif folded.row is not None and folded.row.is_to_be_closed:
+            await self._have_closed(folded.row)
         elif folded.row is not None and folded.announce and not self._told(partition, task_id):
             self._announcing.add(task_id)
             try:
@@ -167,6 +170,13 @@ class Track:
                 self._announcing.discard(task_id)
         if folded.row is not None and folded.row.is_final and task_id not in self._announcing:
             self._finals.ring(task_id)
+
+    async def _have_closed(self, row: TaskRow) -> None:
+        """Have the document of a task closed whose chunks all stand; once more does no harm."""
+        order = closing_of(row, self._clock.now_ms())
+        await self._producer.send(
+            self._names.files(row.lane), key_of(order), encode_file(order, b"")
+        )
 
     def _told(self, partition: int, task_id: str) -> bool:
         """Tell whether another event announced the task, or is at it: that one repeats if need be.

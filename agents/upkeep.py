@@ -13,7 +13,7 @@ import structlog
 from models.bitmap import contains
 from models.errors import Unavailable
 from models.events import DeadlinePassed, Event, RetentionPassed, Swept, UnitsResent
-from models.files import file_of
+from models.files import closing_of, file_of, key_of
 from models.rows import TaskRow
 from models.splitting import TaskLimits, file_bytes, refused_items, split
 from models.tasks import TaskRequest
@@ -182,8 +182,9 @@ class Upkeep:
         now_ms = self._clock.now_ms()
         log.warning("file_resent", task_id=row.task_id, units=row.total_units)
         await self._send(UnitsResent(task_id=row.task_id, at_ms=now_ms), partition)
-        value = encode_file(file_of(row, now_ms), file_bytes(request))
-        await self._producer.send(self._names.files(row.lane), row.task_id.encode(), value)
+        order = closing_of(row, now_ms) if row.is_to_be_closed else file_of(row, now_ms)
+        value = encode_file(order, b"" if order.closing else file_bytes(request))
+        await self._producer.send(self._names.files(row.lane), key_of(order), value)
 
     async def _resend_units(self, partition: int, row: TaskRow, request: TaskRequest) -> None:
         limits = self._options.limits.cut_as(row.cut)

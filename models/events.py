@@ -74,6 +74,8 @@ class Extracted(_Event):
     reading: str = Field(description="The digest of what was read; later units carry it.")
     total_items: int
     total_units: int
+    closes: bool = Field(default=False, description="One more unit, the last, closes it.")
+    kept: int = Field(default=0, description="Chunks that it takes over from an earlier reading.")
     failures: list[ItemFailure] = Field(
         default_factory=list, description="Pages that could not be read, or the document."
     )
@@ -105,6 +107,7 @@ class UnitDone(_Event):
     computed: int = 0
     deduplicated: int = 0
     cached: int = 0
+    deleted: int = Field(default=0, description="Chunks of earlier readings that were removed.")
     worker: str
     queue_ms: int = 0
     encode_ms: int = 0

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from models.encoding import EncodeOptions
 from models.events import Accepted
 from models.ids import DEFAULT_TENANT
+from models.manifests import document_key
 from models.rows import TaskRow
 from models.states import Lane
 from models.tasks import RECORD_VERSION
@@ -17,6 +18,13 @@ class FileOrder(BaseModel):
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
     v: int = RECORD_VERSION
+    closing: bool = Field(
+        default=False,
+        description="All of its units are done: take over what is kept, remove what is gone. "
+        "No bytes follow.",
+    )
+    unit: int = Field(default=0, description="Of a closing: the number of the unit that it is.")
+    kept: int = Field(default=0, description="Of a closing: how many chunks are taken over.")
     tenant: str = DEFAULT_TENANT
     traceparent: str | None = None
     task_id: str
@@ -48,3 +56,18 @@ _SHARED = tuple(
 def file_of(task: Accepted | TaskRow, sent_ms: int) -> FileOrder:
     """Build the order to read a task's file."""
     return FileOrder(**{name: getattr(task, name) for name in _SHARED}, sent_ms=sent_ms)
+
+
+def closing_of(row: TaskRow, sent_ms: int) -> FileOrder:
+    """Build the order to close a task's document."""
+    told = {"reading": row.reading, "unit": row.total_units - 1, "kept": row.kept_items}
+    return file_of(row, sent_ms).model_copy(update={"closing": True, **told})
+
+
+def key_of(order: FileOrder) -> bytes:
+    """The key of an order's record: orders about one document come to one process, in a row."""
+    document_id = order.document.document_id
+    if document_id is None:
+        return order.task_id.encode()
+    key = document_key(order.tenant, order.collection, order.fingerprint, document_id)
+    return key.encode("utf-8", "surrogatepass")

@@ -165,7 +165,9 @@ def _extracted(row: TaskRow, event: Extracted, offset: int) -> Folded:
         started_ms=row.started_ms or event.at_ms,
         reading=event.reading,
         total_items=event.total_items,
-        total_units=event.total_units,
+        total_units=event.total_units + event.closes,
+        closes=event.closes,
+        kept_items=event.kept,
         format=event.format,
         charset=event.charset,
         pages=event.pages,
@@ -217,6 +219,7 @@ def _unit_done(row: TaskRow, event: UnitDone, offset: int) -> Folded:
         computed_items=row.computed_items + event.computed,
         deduplicated_items=row.deduplicated_items + event.deduplicated,
         cached_items=row.cached_items + event.cached,
+        deleted_items=row.deleted_items + event.deleted,
     )
     return Folded(
         _finish_if_done(counted, event.at_ms),

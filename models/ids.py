@@ -44,15 +44,13 @@ def chunk_key(document_id: str, index: int) -> str:
     return f"{document_id}/{index}"
 
 
-def item_identity(
-    task_id: str, index: int, own_id: str | None, document_id: str | None = None
-) -> str:
-    """What an item's object is named by: no client's own id can name another task's item.
+def chunk_identity(document_id: str, chunk: str) -> str:
+    """What the object of a document's chunk is named by: the same text is the same object."""
+    return f"document/{document_id}/{chunk}"
 
-    Nor a chunk of a document that has an id, whose own id is made of it.
-    """
-    if document_id is not None:
-        return f"document/{chunk_key(document_id, index)}"
+
+def item_identity(task_id: str, index: int, own_id: str | None) -> str:
+    """What an item's object is named by: no client's own id can name another task's item."""
     return f"own/{own_id}" if own_id is not None else f"task/{task_id}/{index}"
 
 

@@ -60,6 +60,9 @@ class TaskRow(BaseModel):
     charset: str | None = None
     pages: int | None = None
     pages_read: int = 0
+    closes: bool = Field(default=False, description="Its last unit closes a document.")
+    kept_items: int = Field(default=0, description="Chunks taken over from an earlier reading.")
+    deleted_items: int = Field(default=0, description="Chunks of earlier readings removed.")
     cut: Cut | None = Field(default=None, description="The limits it was cut into units by.")
     done_units: Bitmap = Field(default=0, description="Units whose items are all decided.")
     failed: Bitmap = Field(default=0, description="Indexes of items without a vector.")
@@ -92,6 +95,12 @@ class TaskRow(BaseModel):
     def is_open(self) -> bool:
         """Whether it is not known yet what the task makes: a document that was not read."""
         return self.document is not None and self.reading is None
+
+    @property
+    def is_to_be_closed(self) -> bool:
+        """Whether nothing is left but the unit that closes its document."""
+        last = 1 << max(0, self.total_units - 1)
+        return not self.is_final and self.closes and self.done_units == last - 1
 
     @property
     def progress(self) -> float:

@@ -50,6 +50,9 @@ class UnitItem(BaseModel):
     text: str
     own_id: str | None = Field(default=None, description="The client's id of this item.")
     place: Place | None = Field(default=None, description="Where it stands in its document.")
+    chunk: str | None = Field(
+        default=None, description="What a document with an id calls this chunk: by its text."
+    )
 
 
 class ItemFailure(BaseModel):

@@ -74,6 +74,16 @@ class StoredVector:
     """Of a chunk: where it stands in its document."""
 
 
+@dataclass(frozen=True, slots=True)
+class StandingChunk:
+    """A chunk of a document as an earlier reading stored it."""
+
+    text: str
+    vector: Vector
+    tokens: int
+    truncated: bool
+
+
 class Hit(BaseModel):
     """One search result, best first."""
 

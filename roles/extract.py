@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from agents.extract import Extract
+from agents.revisions import Revisions
 from config import options
 from config.model import Role
 from documents.reading import Readers
@@ -11,19 +12,25 @@ from models.states import Lane
 from roles.parts import Parts, attach, beat_as, new_app, tools_of
 from streams.app import StageApp, WebOptions
 from streams.delivery import Stage
+from streams.document_table import DocumentTable
 from streams.membership import Membership
 from streams.readiness import Readiness
+from streams.tables import DurableTable
+from streams.tools import StageTools
+from streams.topics import DOCUMENTS
 
 
 def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness]:
     """Files to units of text."""
     settings, names = parts.settings, parts.names
     app = new_app(parts, Role.EXTRACT, web)
+    tools = tools_of(parts, app)
     readers = Readers(settings.document.readers, options.reading_limits(settings))
     tokenizers = Tokenizers(parts)
     extract = Extract(
-        tools_of(parts, app),
+        tools,
         reader=readers,
+        revisions=revisions_of(parts, app, tools),
         tokenizer_of=tokenizers.file_of,
         marks=parts.cache,
         worker=parts.worker,
@@ -33,8 +40,20 @@ def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readine
         attach(app, names.files(lane), stage)
     app.background("tails", Membership(app, names.files(Lane.NORMAL)).watch_tails)
     beat_as(parts, app, Role.EXTRACT)
-    app.after_stop += [readers.close, parts.cache.close]
+    app.after_stop += [readers.close, parts.store.close, parts.cache.close]
     return app, Readiness(app)
+
+
+def revisions_of(parts: Parts, app: StageApp, tools: StageTools) -> Revisions:
+    """What stands of each document, in a table of this role."""
+    table = DurableTable(app, DOCUMENTS, parts.settings.kafka.unit_partitions)
+    return Revisions(
+        tools,
+        documents=DocumentTable(table),
+        store=parts.store,
+        catalog=parts.catalog,
+        worker=parts.worker,
+    )
 
 
 class Tokenizers:

@@ -1,11 +1,12 @@
 """The store that keeps nothing (`vector_store=none`): for benchmarks of all the rest."""
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from pydantic import JsonValue
 
 from models.units import ItemFailure
-from models.vectors import Hit, Space, StoredItem, StoredVector, Vector
+from models.vectors import Hit, Space, StandingChunk, StoredItem, StoredVector, Vector
 
 
 class DiscardStore:
@@ -18,6 +19,23 @@ class DiscardStore:
     async def delete_task(self, space: Space, task_id: str) -> int:
         """Remove nothing: there is nothing."""
         del space, task_id
+        return 0
+
+    async def standing(self, space: Space, ids: Sequence[UUID]) -> frozenset[UUID]:
+        """Nothing stands."""
+        del space, ids
+        return frozenset()
+
+    async def chunks(self, space: Space, ids: Sequence[UUID]) -> dict[UUID, StandingChunk]:
+        """Nothing stands."""
+        del space, ids
+        return {}
+
+    async def delete_outdated(
+        self, space: Space, document_id: str, *, submitted_ms: int, task_id: str
+    ) -> int:
+        """Remove nothing: there is nothing."""
+        del space, document_id, submitted_ms, task_id
         return 0
 
     async def results(

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from models.errors import InvalidRequest
 from models.units import ItemFailure
-from models.vectors import Hit, Space, StoredItem, StoredVector, Vector
+from models.vectors import Hit, Space, StandingChunk, StoredItem, StoredVector, Vector
 from stores.admission import rank_of, refusal
 from stores.filters import Condition, conditions_of, tags_of
 
@@ -31,6 +31,33 @@ class MemoryStore:
     async def delete_task(self, space: Space, task_id: str) -> int:
         """Remove what the task still holds."""
         gone = [item.object_id for item in self._in(space) if item.task_id == task_id]
+        for object_id in gone:
+            del self.objects[object_id]
+        return len(gone)
+
+    async def standing(self, space: Space, ids: Sequence[UUID]) -> frozenset[UUID]:
+        """Those of `ids` that stand."""
+        return frozenset(item.object_id for item in self._in(space)) & frozenset(ids)
+
+    async def chunks(self, space: Space, ids: Sequence[UUID]) -> dict[UUID, StandingChunk]:
+        """What the objects hold."""
+        found = (item for item in self._in(space) if item.object_id in set(ids))
+        return {
+            item.object_id: StandingChunk(item.text, item.vector, item.tokens, item.truncated)
+            for item in found
+        }
+
+    async def delete_outdated(
+        self, space: Space, document_id: str, *, submitted_ms: int, task_id: str
+    ) -> int:
+        """Remove what earlier readings left."""
+        gone = [
+            item.object_id
+            for item in self._in(space)
+            if item.document_id == document_id
+            and item.submitted_ms < submitted_ms
+            and item.task_id != task_id
+        ]
         for object_id in gone:
             del self.objects[object_id]
         return len(gone)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from pydantic import JsonValue
 
 from models.units import ItemFailure
-from models.vectors import Hit, Space, StoredItem, StoredVector, Vector
+from models.vectors import Hit, Space, StandingChunk, StoredItem, StoredVector, Vector
 
 
 class VectorWriter(Protocol):
@@ -30,6 +31,30 @@ class VectorWriter(Protocol):
 
     async def close(self) -> None:
         """Let go of all connections; never raises."""
+
+
+class ChunkStore(Protocol):
+    """The chunks of documents that come again, beside what a VectorWriter does."""
+
+    async def write(self, items: Sequence[StoredItem]) -> list[ItemFailure | None]:
+        """Store `items`; see VectorWriter."""
+
+    async def delete_task(self, space: Space, task_id: str) -> int:
+        """Remove what this task stored and still holds; see VectorWriter."""
+
+    async def standing(self, space: Space, ids: Sequence[UUID]) -> frozenset[UUID]:
+        """Tell which of `ids` are objects that stand. Raises VectorStoreUnavailable."""
+
+    async def chunks(self, space: Space, ids: Sequence[UUID]) -> dict[UUID, StandingChunk]:
+        """Read those of `ids` that stand and have a vector. Raises VectorStoreUnavailable."""
+
+    async def delete_outdated(
+        self, space: Space, document_id: str, *, submitted_ms: int, task_id: str
+    ) -> int:
+        """Remove a document's chunks of tasks submitted before; return how many there were.
+
+        What the task `task_id` or a later one stored stays. Raises VectorStoreUnavailable.
+        """
 
 
 class VectorReader(Protocol):

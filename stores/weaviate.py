@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import aiohttp
 from pydantic import JsonValue
@@ -16,7 +17,7 @@ from pydantic import JsonValue
 from models.clock import SYSTEM_CLOCK, Clock
 from models.errors import VectorStoreUnavailable
 from models.units import ItemFailure
-from models.vectors import Hit, Space, StoredItem, StoredVector, Vector
+from models.vectors import Hit, Space, StandingChunk, StoredItem, StoredVector, Vector
 from stores.circuit import Circuit
 from stores.tcp_knock import knock
 from stores.weaviate_options import Address, WeaviateOptions
@@ -55,6 +56,27 @@ class WeaviateStore:
         """Remove what the task still holds; see VectorWriter."""
         writer = (await self._loaded()).writer
         return await self._circuit.call(lambda: writer.delete_task(space, task_id))
+
+    async def standing(self, space: Space, ids: Sequence[UUID]) -> frozenset[UUID]:
+        """Those of `ids` that stand; see ChunkStore."""
+        chunks = (await self._loaded()).chunks
+        return await self._circuit.call(lambda: chunks.standing(space, ids))
+
+    async def chunks(self, space: Space, ids: Sequence[UUID]) -> dict[UUID, StandingChunk]:
+        """What the objects hold; see ChunkStore."""
+        chunks = (await self._loaded()).chunks
+        return await self._circuit.call(lambda: chunks.chunks(space, ids))
+
+    async def delete_outdated(
+        self, space: Space, document_id: str, *, submitted_ms: int, task_id: str
+    ) -> int:
+        """Remove what earlier readings left; see ChunkStore."""
+        chunks = (await self._loaded()).chunks
+        return await self._circuit.call(
+            lambda: chunks.delete_outdated(
+                space, document_id, submitted_ms=submitted_ms, task_id=task_id
+            )
+        )
 
     async def results(
         self, space: Space, task_id: str, *, first: int, count: int, with_vectors: bool

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from stores.weaviate_chunks import ChunkReader
 from stores.weaviate_connection import Connection
 from stores.weaviate_options import WeaviateOptions
 from stores.weaviate_reading import ObjectReader
@@ -16,10 +17,12 @@ class WeaviateParts:
     connection: Connection
     writer: ObjectWriter
     reader: ObjectReader
+    chunks: ChunkReader
 
 
 def assemble(options: WeaviateOptions) -> WeaviateParts:
     """Build the parts; connects nowhere."""
     connection = Connection(options)
     writer = ObjectWriter(connection, Schema(connection, options), options)
-    return WeaviateParts(connection, writer, ObjectReader(connection, options))
+    reader, chunks = ObjectReader(connection, options), ChunkReader(connection, options)
+    return WeaviateParts(connection, writer, reader, chunks)

@@ -178,6 +178,8 @@ def _properties() -> list[Property]:
         *(_label(name) for name in ("task", "item", "fingerprint")),
         _label("tags", DataType.TEXT_ARRAY),
         Property(name="item_index", data_type=DataType.INT, index_range_filters=True),
+        # Of chunks alone, when their task was submitted: the removal of outdated ones asks for it.
+        Property(name="generation", data_type=DataType.INT, index_range_filters=True),
         *(_kept(name, DataType.TEXT) for name in ("text", "metadata", "passport")),
         *(_kept(name, DataType.INT) for name in ("chunk", "submitted_ms", "tokens")),
         *(_kept(name, DataType.BOOL) for name in ("own_id", "truncated")),

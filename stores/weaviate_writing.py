@@ -21,6 +21,7 @@ from stores.filters import tags_of
 from stores.weaviate_connection import Connection
 from stores.weaviate_errors import CallRefused, PlaceMissing, Trouble, trouble_of_message
 from stores.weaviate_options import WeaviateOptions
+from stores.weaviate_removal import Removal
 from stores.weaviate_schema import Schema, class_name, objects_of, vector_name
 
 OBJECT_BYTES = 1024  # of an object without its text, vector and metadata
@@ -43,6 +44,7 @@ class ObjectWriter:
         self._connection = connection
         self._schema = schema
         self._options = options
+        self._removal = Removal(connection, options)
 
     async def write(self, items: Sequence[StoredItem]) -> list[ItemFailure | None]:
         """Store `items`; see VectorWriter."""
@@ -55,27 +57,7 @@ class ObjectWriter:
 
     async def delete_task(self, space: Space, task_id: str) -> int:
         """Remove what the task still holds; see VectorWriter."""
-        removed = 0
-        try:
-            # Weaviate removes a bounded number a call.
-            while batch := await self._delete_some(space, task_id):
-                removed += batch
-        except PlaceMissing:
-            return removed
-        except CallRefused as error:
-            raise VectorStoreUnavailable(f"Weaviate did not delete: {error}") from error
-        return removed
-
-    async def _delete_some(self, space: Space, task_id: str) -> int:
-        place = Place(space.collection, space.tenant)
-        mine = objects_of(space, task_id)
-        done = await self._connection.call(
-            lambda client: _open(client, place).data.delete_many(where=mine),
-            limit_s=self._options.write_timeout_s,
-        )
-        if done.failed:
-            raise VectorStoreUnavailable(f"Weaviate kept {done.failed} objects of {task_id}")
-        return done.successful
+        return await self._removal.all_of(space, objects_of(space, task_id), task_id)
 
     def _batches(self, items: Batch) -> Iterator[tuple[Place, Batch]]:
         groups: defaultdict[Place, dict[int, StoredItem]] = defaultdict(dict)
@@ -209,13 +191,17 @@ def _object(item: StoredItem) -> DataObject[WeaviateProperties, None]:
     return DataObject(properties=properties, uuid=item.object_id, vector=vector)
 
 
-def _of_document(item: StoredItem) -> dict[str, str]:
+def _of_document(item: StoredItem) -> dict[str, str | int]:
     """What only a chunk of a document has."""
     if item.place is None:
         return {}
     named = {"document_id": item.document_id, "filename": item.filename}
     told = {name: value for name, value in named.items() if value is not None}
-    return {**told, "place": item.place.model_dump_json()}
+    return {
+        **told,
+        "place": item.place.model_dump_json(),
+        "generation": item.submitted_ms,
+    }
 
 
 @functools.lru_cache(maxsize=64)

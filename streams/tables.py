@@ -36,7 +36,7 @@ class DurableTable:
             key_type=bytes,
             value_type=bytes,
             options=dict(_ROCKSDB_OPTIONS),
-            help=f"What the master knows: {name}, by task.",
+            help=f"What this role knows: {name}.",
         )
 
     @property

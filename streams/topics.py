@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from models.states import Lane
 
+#: The table of the role extract.
+DOCUMENTS = "documents"
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 
@@ -81,7 +83,13 @@ class TopicNames:
         """The changelog of one of the master's tables, named as Faust names it."""
         return f"{self.group('master')}-{table}-changelog"
 
+    @property
+    def documents(self) -> str:
+        """The changelog of the table of the role extract."""
+        return f"{self.group('extract')}-{DOCUMENTS}-changelog"
 
+
+#: The tables of the master.
 TABLES = ("tasks", "errors")
 
 
@@ -113,7 +121,8 @@ def topic_specs(options: TopicOptions) -> list[TopicSpec]:
         ),
         _log(options, names.workers, 1, options.reply_retention_minutes * MINUTE_MS),
         _log(options, names.dead, 1, options.dead_retention_hours * HOUR_MS),
-        *(_changelog(options, names.changelog(table)) for table in TABLES),
+        *(_changelog(options, names.changelog(table), options.partitions) for table in TABLES),
+        _changelog(options, names.documents, options.unit_partitions),
     ]
 
 
@@ -132,7 +141,7 @@ def _log(options: TopicOptions, name: str, partitions: int, retention_ms: int) -
     return TopicSpec(name, partitions, _common(options) | kept)
 
 
-def _changelog(options: TopicOptions, name: str) -> TopicSpec:
+def _changelog(options: TopicOptions, name: str, partitions: int) -> TopicSpec:
     # Compacted only: with "delete" too, a changelog that lost its head may hang recovery (T7).
     # Small segments, so that compaction keeps recovery short.
     kept = {
@@ -140,4 +149,4 @@ def _changelog(options: TopicOptions, name: str) -> TopicSpec:
         "segment.ms": str(HOUR_MS),
         "max.compaction.lag.ms": str(6 * HOUR_MS),
     }
-    return TopicSpec(name, options.partitions, _common(options) | kept)
+    return TopicSpec(name, partitions, _common(options) | kept)

@@ -47,6 +47,8 @@ class DocumentView(TypedDict):
     pages_read: int
     chunk_tokens: int
     chunk_overlap: int
+    kept_items: Annotated[int, Field(description="Chunks of an earlier task, not embedded again.")]
+    deleted_items: Annotated[int, Field(description="Chunks of earlier tasks that were removed.")]
 
 
 @with_config(_CLOSED)
@@ -227,6 +229,8 @@ def _document_view(row: TaskRow, document: DocumentFacts) -> DocumentView:
         "pages_read": row.pages_read,
         "chunk_tokens": document.chunks.tokens,
         "chunk_overlap": document.chunks.overlap,
+        "kept_items": row.kept_items,
+        "deleted_items": row.deleted_items,
     }
 
 

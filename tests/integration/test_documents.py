@@ -87,16 +87,42 @@ async def test_a_document_that_cannot_be_read_fails_by_name_beside_one_that_can(
     assert bad["error"] == item["error"]["message"]
 
 
-async def test_a_document_sent_again_under_its_id_overwrites_its_chunks(
+def counts(task: dict[str, Any]) -> tuple[int, int, int]:
+    """Chunks of a task's document that were embedded, kept and deleted."""
+    document = task["document"]
+    kept = document["kept_items"]
+    return task["completed_items"] - kept, kept, document["deleted_items"]
+
+
+async def test_of_a_document_sent_again_only_what_changed_is_embedded(
     client: Client, collection: str
 ) -> None:
+    changed = "The violinist tunes her instrument before the concert in the old opera house."
     first = await read(client, pdf(PAGES), document_id="doc", collection=collection)
-    again = await read(client, pdf(PAGES[::-1]), document_id="doc", collection=collection)
-    best = (await hits(client, QUESTIONS[0], collection, filter={"document_id": "doc"}))[0]
-    assert (best["place"]["page"], best["task"]) == (3, again["task_id"])
-    assert (best["document_id"], best["item"]) == ("doc", "doc/2")
+    pages = (PAGES[2], changed, PAGES[0])
+    again = await read(client, pdf(pages), document_id="doc", collection=collection)
+    assert (first["status"], again["status"]) == ("completed", "completed"), again
+    assert (counts(first), counts(again)) == ((3, 0, 0), (1, 2, 1))
+    assert again["computed_items"] == 1
+    in_doc = {"filter": {"document_id": "doc"}}
+    found = {hit["item"]: hit for hit in await hits(client, QUESTIONS[0], collection, **in_doc)}
+    assert {name: hit["place"]["page"] for name, hit in found.items()} == {
+        "doc/0": 1, "doc/1": 2, "doc/2": 3,
+    }  # fmt: skip
+    assert {hit["task"] for hit in found.values()} == {again["task_id"]}
+    assert found["doc/2"]["text"].startswith("The lighthouse keeper")
+    items = (await client.get(f"/tasks/{again['task_id']}/result?vectors=false")).json["items"]
+    assert [item["status"] for item in items] == ["stored"] * 3
     items = (await client.get(f"/tasks/{first['task_id']}/result")).json["items"]
     assert {item["status"] for item in items} == {"superseded"}
+
+
+async def test_a_document_sent_again_as_it_was_embeds_nothing(
+    client: Client, collection: str
+) -> None:
+    for embedded, kept in ((3, 0), (0, 3), (0, 3)):
+        task = await read(client, pdf(PAGES), document_id="same", collection=collection)
+        assert (task["status"], counts(task)) == ("completed", (embedded, kept, 0))
 
 
 async def test_a_producer_sends_a_document_straight_into_kafka(

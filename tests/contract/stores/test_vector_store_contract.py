@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from pydantic import JsonValue
 
+from models.documents import Place
 from models.errors import InvalidRequest
 from models.ids import object_id
 from models.states import ItemErrorCode
-from models.vectors import Space, StoredVector, Vector
+from models.vectors import Space, StoredItem, StoredVector, Vector
 from stores.memory import MemoryStore
 from stores.weaviate import WeaviateStore
 from tests.unit.stores.items import DIMENSION, stored_item, unit_vector
@@ -298,3 +299,61 @@ async def test_nothing_to_write_is_no_error(store: Store) -> None:
 
 async def test_a_store_that_is_there_answers_its_ping(store: Store) -> None:
     assert await store.ping()
+
+
+def _chunk(
+    task_id: str, index: int, space: Space, *, at_ms: int, document: str = "d"
+) -> StoredItem:
+    own_id = f"{document}/{index}"
+    item = stored_item(task_id, index, space=space, own_id=own_id, submitted_ms=at_ms, text=own_id)
+    place = Place(page=index + 1, headings=["H", "é"], start=2, end=9)
+    return replace(item, place=place, document_id=document, filename="a.pdf", tokens=7)
+
+
+async def test_a_hit_says_where_in_its_document_a_chunk_stands(store: Store, space: Space) -> None:
+    chunk = _chunk("task-a", 3, space, at_ms=1)
+    assert await store.write([chunk, stored_item("task-b", 1, space=space)]) == [None, None]
+    (hit,) = await store.search(space, chunk.vector, limit=5, where={"document_id": "d"})
+    assert (hit.document_id, hit.filename, hit.place) == ("d", "a.pdf", chunk.place)
+    (other,) = await store.search(space, chunk.vector, limit=5, where={"task": "task-b"})
+    assert (other.document_id, other.filename, other.place) == (None, None, None)
+    found = await _results(store, space)
+    assert found[3].place == chunk.place
+
+
+async def test_what_stands_of_some_chunks_is_told_with_text_and_vector(
+    store: Store, space: Space
+) -> None:
+    chunks = [_chunk("task-a", index, space, at_ms=1) for index in range(3)]
+    await store.write(chunks[:2])
+    ids = [chunk.object_id for chunk in chunks]
+    assert await store.standing(space, ids) == frozenset(ids[:2])
+    held = await store.chunks(space, ids)
+    assert set(held) == set(ids[:2])
+    one = held[ids[1]]
+    assert (one.text, one.tokens, one.truncated) == ("d/1", 7, False)
+    np.testing.assert_array_equal(one.vector, chunks[1].vector)
+
+
+async def test_nothing_stands_where_nobody_wrote(store: Store, space: Space) -> None:
+    ids = [_chunk("task-a", 0, space, at_ms=1).object_id]
+    assert await store.standing(space, ids) == frozenset()
+    assert await store.chunks(space, ids) == {}
+    assert await store.delete_outdated(space, "d", submitted_ms=9, task_id="task-a") == 0
+
+
+async def test_only_chunks_of_earlier_tasks_on_this_document_are_outdated(
+    store: Store, space: Space
+) -> None:
+    kept = [
+        _chunk("mine", 0, space, at_ms=5),
+        _chunk("later", 1, space, at_ms=6),
+        _chunk("other", 2, space, at_ms=1, document="e"),
+        stored_item("texts", 3, space=space, submitted_ms=1),
+    ]
+    gone = [_chunk("early", 4, space, at_ms=4), _chunk("older", 5, space, at_ms=1)]
+    await store.write([*kept, *gone])
+    assert await store.delete_outdated(space, "d", submitted_ms=5, task_id="mine") == 2
+    ids = [item.object_id for item in [*kept, *gone]]
+    assert await store.standing(space, ids) == frozenset(ids[:4])
+    assert await store.delete_outdated(space, "d", submitted_ms=5, task_id="mine") == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from models.documents import Chunk, ChunkOptions, DocumentRefused, Extraction, P
 from models.errors import BrokerUnavailable, UnknownModel
 from models.events import Extracted, PagesRead
 from models.files import FileOrder
+from models.manifests import KeptChunk
 from models.states import ItemErrorCode, Lane
 from models.units import Cut, DocumentFacts, Unit
 from streams.codec import BadRecord, decode_unit, encode_file
@@ -83,15 +85,37 @@ class FakeReader:
         return self.found
 
 
+@dataclass
+class FakeRevision:
+    new: dict[int, str]
+    kept: list[KeptChunk]
+
+
+class FakeRevisions:
+    """Keeps the chunk number 1; writes down what is to be closed."""
+
+    def __init__(self) -> None:
+        self.closed: list[tuple[int, FileOrder]] = []
+
+    async def compare(self, partition: int, order: FileOrder, found: Extraction) -> FakeRevision:
+        kept = [KeptChunk(key="b", index=1, place=Place(page=1))]
+        return FakeRevision({0: "a", 3: "c"}, kept)
+
+    async def close(self, partition: int, order: FileOrder) -> None:
+        self.closed.append((partition, order))
+
+
 class Bench:
     def __init__(self, found: Extraction | Exception = WHOLE, *marked: str) -> None:
         self.producer = FakeProducer()
         self.reader = FakeReader(found)
         self.cache = FakeCache(*marked)
+        self.revisions = FakeRevisions()
         self.tokenizer: Path | Exception = Path("tokenizer.json")
         self.extract = Extract(
             tools(self.producer),
             reader=self.reader,
+            revisions=self.revisions,
             tokenizer_of=self._tokenizer,
             marks=self.cache,
             worker="x1",
@@ -160,14 +184,33 @@ async def test_the_reader_gets_the_bytes_the_name_and_how_to_cut() -> None:
     ]
 
 
-async def test_chunks_of_a_document_with_an_id_have_own_ids() -> None:
+NAMED = DocumentFacts(document_id="doc", chunks=ChunkOptions(tokens=64)).model_dump()
+
+
+async def test_of_a_document_with_an_id_only_what_is_new_is_embedded_under_own_ids() -> None:
     bench = Bench()
-    await bench.take(
-        document=DocumentFacts(document_id="doc", chunks=ChunkOptions(tokens=64)).model_dump()
-    )
-    own = [item.own_id for unit in bench.units for item in unit.items]
-    assert own == ["doc/0", "doc/1", "doc/3"]
-    assert bench.told.failures[0].own_id == "doc/2"
+    await bench.take(document=NAMED)
+    items = [item for unit in bench.units for item in unit.items]
+    assert [(item.own_id, item.chunk) for item in items] == [("doc/0", "a"), ("doc/3", "c")]
+    told = bench.told
+    assert (told.total_items, told.total_units, told.kept, told.closes) == (4, 1, 1, True)
+    assert told.failures[0].own_id == "doc/2"
+
+
+async def test_another_reading_is_one_that_keeps_other_chunks() -> None:
+    plain, named = Bench(), Bench()
+    await plain.take()
+    await named.take(document=NAMED)
+    assert plain.told.reading != named.told.reading
+    assert not plain.told.closes
+
+
+async def test_an_order_to_close_is_not_read() -> None:
+    bench = Bench()
+    await bench.take(document=NAMED, closing=True, unit=3, kept=1)
+    [(partition, closed)] = bench.revisions.closed
+    assert (partition, closed.unit, closed.kept) == (0, 3, 1)
+    assert (bench.reader.asked, bench.producer.sent) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from models.documents import ChunkOptions
 from models.encoding import EncodeOptions, Encoding, Truncate
 from models.errors import BrokerUnavailable, HandedBack, NewerRecord
 from models.events import Accepted
+from models.files import key_of
 from models.fold import Verdict
 from models.ids import task_id_for_source
 from models.splitting import TaskLimits
@@ -367,9 +368,16 @@ async def test_a_document_goes_to_be_read_and_its_items_stay_open(bench: Bench) 
     assert topics_of(bench.producer.sent) == [NAMES.events, NAMES.files(Lane.NORMAL)]
     [sent] = bench.producer.to(NAMES.files(Lane.NORMAL))
     order, content = decode_file(sent.value)
-    assert (sent.key, content) == (b"t1", b"%PDF-1.7")
+    assert (sent.key, content) == (key_of(order), b"%PDF-1.7")
+    assert key_of(order) == f"default\x1fTiny\x1f{said.fingerprint}\x1fdoc".encode()
     assert (order.document, order.cut, order.source) == (said.document, said.cut, said.source)
     assert (order.metadata, order.model) == ({"k": 1}, "tiny")
+
+
+async def test_a_document_without_an_id_has_its_tasks_key(bench: Bench) -> None:
+    await bench.take(task_record({**DOCUMENT, "document_id": None}))
+    [sent] = bench.producer.to(NAMES.files(Lane.NORMAL))
+    assert (sent.key, bench.accepted.own_ids) == (b"t1", False)
 
 
 async def test_a_document_is_cut_for_its_model_unless_the_task_says_otherwise(

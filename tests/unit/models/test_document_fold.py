@@ -108,6 +108,30 @@ def test_pages_told_late_change_nothing_of_a_document_that_is_read() -> None:
     assert (found.pages_read, found.pages) == (3, 3)
 
 
+def test_a_document_with_an_id_is_done_when_its_last_unit_closed_it() -> None:
+    done = [unit_done(number, reading=READING) for number in (0, 1)]
+    before = row_after(ACCEPTED, extracted(closes=True, total_items=6, kept=2), done[0])
+    assert (before.total_units, before.kept_items, before.is_to_be_closed) == (3, 2, False)
+    waiting = fold(before, done[1], before.version + 1, max_run_ms=MAX_RUN_MS).row
+    assert waiting is not None
+    assert (waiting.is_to_be_closed, waiting.is_final) == (True, False)
+    closing = unit_done(2, stored=2, deleted=5, reading=READING)
+    ended = fold(waiting, closing, waiting.version + 1, max_run_ms=MAX_RUN_MS).row
+    assert ended is not None
+    assert (ended.state, ended.stored_items, ended.deleted_items) == (TaskState.COMPLETED, 6, 5)
+    assert not ended.is_to_be_closed
+
+
+def test_a_document_of_which_nothing_is_new_is_to_be_closed_at_once() -> None:
+    found = row_after(ACCEPTED, extracted(closes=True, total_units=0, kept=4))
+    assert (found.is_to_be_closed, found.is_final, found.progress) == (True, False, 0.0)
+
+
+def test_a_document_without_an_id_is_never_closed() -> None:
+    found = row_after(ACCEPTED, extracted(), unit_done(0, reading=READING))
+    assert not found.is_to_be_closed
+
+
 def test_a_cancelled_document_is_not_read_any_more_and_what_is_stored_late_is_swept() -> None:
     ended = row_after(ACCEPTED, cancel(), extracted())
     assert (ended.state, ended.total_items, ended.is_open) == (TaskState.CANCELLED, 0, True)

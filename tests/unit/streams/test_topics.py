@@ -20,6 +20,7 @@ def test_the_public_names_are_the_designs() -> None:
     assert names.vectors(Lane.LOW) == "vectorize.vectors.low"
     assert names.group("embed") == "vectorize-embed"
     assert names.changelog("tasks") == "vectorize-master-tasks-changelog"
+    assert names.documents == "vectorize-extract-documents-changelog"
 
 
 def test_every_topic_there_is_a_name_for_is_provisioned_once() -> None:
@@ -27,7 +28,7 @@ def test_every_topic_there_is_a_name_for_is_provisioned_once() -> None:
     plain = {names.tasks, names.events, names.results, names.replies, names.workers, names.dead}
     stages = (names.files, names.units, names.vectors)
     lanes = {named(lane) for named in stages for lane in Lane}
-    tables = {names.changelog(table) for table in TABLES}
+    tables = {names.documents, *(names.changelog(table) for table in TABLES)}
     assert set(SPECS) == plain | lanes | tables
     assert len(topic_specs(OPTIONS)) == len(SPECS)
 

@@ -1,0 +1,24 @@
+"""The table `documents` of the role extract: what stands of each document that has an id."""
+
+from collections.abc import Awaitable
+
+from models.manifests import Manifest
+from streams.codec import encode
+from streams.tables import DurableTable
+
+
+class DocumentTable:
+    """Manifests of the partitions in hand; the key's partition is that of its files."""
+
+    def __init__(self, table: DurableTable) -> None:
+        """Keep them in `table`."""
+        self._table = table
+
+    def stored(self, partition: int, key: bytes) -> Manifest | None:
+        """Read a manifest as it stands."""
+        raw = self._table.get(partition, key)
+        return Manifest.model_validate_json(raw) if raw is not None else None
+
+    async def put(self, partition: int, key: bytes, manifest: Manifest) -> Awaitable[None]:
+        """Write a manifest; what is returned ends when the changelog has it."""
+        return await self._table.put(partition, key, encode(manifest))
