@@ -19,7 +19,7 @@ FROM python:3.11.14-slim-bookworm
 LABEL org.opencontainers.image.title="vectorize" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --system --uid 10001 --user-group --home-dir /data --no-create-home vectorize \
-    && install --directory --owner vectorize --group vectorize /data
+    && install --directory --owner vectorize --group vectorize /data /blobs
 WORKDIR /app
 COPY --from=build /app/.venv ./.venv
 COPY . .

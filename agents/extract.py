@@ -8,13 +8,14 @@ are never of a reading that the row does not know.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from models.documents import ChunkOptions, DocumentRefused, Extraction
-from models.errors import VectorizeError
+from models.errors import Unavailable, VectorizeError
 from models.events import DeadlinePassed, Event, Extracted, PagesRead, UnitStarted
 from models.files import FileOrder
 from models.ids import chunk_key
@@ -54,6 +55,13 @@ class Reader(Protocol):
         """Read and cut; raises DocumentRefused. A caller that is cancelled leaves nothing."""
 
 
+class Obtainer(Protocol):
+    """Where documents come from."""
+
+    async def content(self, order: FileOrder) -> bytes:
+        """The document, from elsewhere; raises DocumentRefused and Unavailable."""
+
+
 class Revision(Protocol):
     """What is new in a document, by chunk, and what an earlier reading has already."""
 
@@ -74,6 +82,9 @@ class Revisions(Protocol):
 
     async def close(self, partition: int, order: FileOrder) -> None:
         """Take over what is kept, remove what is gone, and report it as the task's last unit."""
+
+    async def give_up(self, order: FileOrder) -> None:
+        """Report a document that cannot be closed: nothing was taken over."""
 
 
 class CancelMarks(Protocol):
@@ -101,108 +112,28 @@ class _Pages:
         return found
 
 
-class Extract:
-    """Takes records of `vectorize.files.<lane>`."""
+class _Teller:
+    """Tells the task's row what happens to its document."""
 
-    def __init__(
-        self,
-        tools: StageTools,
-        *,
-        reader: Reader,
-        revisions: Revisions,
-        tokenizer_of: Callable[[str], Path | None],
-        marks: CancelMarks,
-        worker: str,
-    ) -> None:
-        """`tokenizer_of` gives the file of a model's tokenizer, None where it counts words."""
+    def __init__(self, tools: StageTools, worker: str) -> None:
         self._producer = tools.producer
-        self._dead_letters = tools.dead_letters
-        self._names = tools.names
+        self._topic = tools.names.events
         self._clock = tools.clock
-        self._reader = reader
-        self._revisions = revisions
-        self._tokenizer_of = tokenizer_of
-        self._marks = marks
         self._worker = worker
 
-    async def begin(self, record: Record) -> Awaitable[None]:
-        """Take a file, to be read or closed; files are worked on beside each other."""
-        order, content = decode_file(record.value)
-        if order.closing:
-            return self._revisions.close(record.partition, order)
-        return self._extract(record.partition, order, content)
+    async def late(self, order: FileOrder) -> None:
+        """Its time is over."""
+        await self._tell(DeadlinePassed(task_id=order.task_id, at_ms=self._clock.now_ms()))
 
-    async def poison(self, record: Record, error: Exception, attempts: int) -> None:
-        """Fail a document that cannot be worked on; bury a record that is no file at all."""
-        try:
-            order, _ = decode_file(record.value)
-        except BadRecord as bad:
-            await self._dead_letters.bury(
-                record, stage="extract", reason=bad.reason, detail=bad.detail, attempts=attempts
-            )
-            return
-        message = f"the document failed {attempts} times: {type(error).__name__}"
-        await self._fail(order, ItemErrorCode.STAGE_FAILED, message)
-
-    async def _extract(self, partition: int, order: FileOrder, content: bytes) -> None:
-        if not await self._wanted(order):
-            return
-        figures.QUEUE_SECONDS.labels(order.lane).observe(
-            max(0, self._clock.now_ms() - order.sent_ms) / 1000
-        )
-        await self._tell_started(order)
-        begun_s = self._clock.monotonic_s()
-        try:
-            found = await self._read_unless_cancelled(order, content)
-        except DocumentRefused as refused:
-            await self._fail(order, refused.code, refused.message)
-        except VectorizeError as error:  # its model cannot be had here
-            await self._fail(order, ItemErrorCode.MODEL_UNAVAILABLE, error.message)
-        else:
-            if found is not None:
-                figures.EXTRACT_SECONDS.observe(self._clock.monotonic_s() - begun_s)
-                await self._hand_on(partition, order, found)
-
-    async def _wanted(self, order: FileOrder) -> bool:
-        """Tell whether anybody still waits for this document; say so where its time is over."""
-        now_ms = self._clock.now_ms()
-        if order.deadline_ms is not None and now_ms >= order.deadline_ms:
-            await self._tell(DeadlinePassed(task_id=order.task_id, at_ms=now_ms))
-            return False
-        return not await self._cancelled(order)
-
-    async def _cancelled(self, order: FileOrder) -> bool:
-        return order.task_id in await self._marks.cancelled([order.task_id])
-
-    async def _tell_started(self, order: FileOrder) -> None:
+    async def started(self, order: FileOrder) -> None:
+        """A worker has it."""
         event = UnitStarted(
             task_id=order.task_id, at_ms=self._clock.now_ms(), unit=0, worker=self._worker
         )
         await self._begin_to_tell(event)
 
-    async def _read_unless_cancelled(self, order: FileOrder, content: bytes) -> Extraction | None:
-        """Read, telling now and then how far; None: the task was cancelled meanwhile."""
-        pages, document = _Pages(), order.document
-        reading = asyncio.ensure_future(
-            self._reader.read(
-                content,
-                filename=document.filename,
-                tokenizer=self._tokenizer_of(order.model),
-                options=document.chunks,
-                progress=pages.note,
-            )
-        )
-        try:
-            while not (await asyncio.wait({reading}, timeout=LOOK_AGAIN_S))[0]:
-                if await self._cancelled(order):
-                    return None
-                await self._tell_pages(order, pages)
-            return reading.result()
-        finally:
-            reading.cancel()
-            await asyncio.wait({reading})
-
-    async def _tell_pages(self, order: FileOrder, pages: _Pages) -> None:
+    async def pages(self, order: FileOrder, pages: _Pages) -> None:
+        """So far it is read, where that is news."""
         if pages.news():
             event = PagesRead(
                 task_id=order.task_id,
@@ -213,8 +144,8 @@ class Extract:
             )
             await self._begin_to_tell(event)
 
-    async def _fail(self, order: FileOrder, code: ItemErrorCode, message: str) -> None:
-        """The document is the one item of its task, and it failed."""
+    async def failed(self, order: FileOrder, code: ItemErrorCode, message: str) -> None:
+        """It is the one item of its task, and it failed."""
         figures.ITEMS_FAILED.labels(code).inc()
         failure = ItemFailure(
             index=0, code=code, message=message, own_id=order.document.document_id
@@ -232,22 +163,12 @@ class Extract:
         )
         await self._tell(event)
 
-    async def _hand_on(self, partition: int, order: FileOrder, found: Extraction) -> None:
-        """Tell what the task is made of, durably, then send its units."""
-        revision = None
-        if order.document.document_id is not None:
-            revision = await self._revisions.compare(partition, order, found)
-        units = cut_items(items_of(order, found, revision), order.document.batch_size, order.cut)
-        event = self._extracted(order, found, revision, units=len(units))
-        await self._tell(event)
-        figures.PAGES_READ.inc(found.pages or 1)
-        await self._send_units(order, event, units)
-
-    def _extracted(
+    async def read(
         self, order: FileOrder, found: Extraction, revision: Revision | None, *, units: int
     ) -> Extracted:
+        """What it was read into; durable on return."""
         kept = revision.kept if revision is not None else ()
-        return Extracted(
+        event = Extracted(
             task_id=order.task_id,
             tenant=order.tenant,
             traceparent=order.traceparent,
@@ -264,6 +185,139 @@ class Extract:
             pages=found.pages,
             worker=self._worker,
         )
+        await self._tell(event)
+        return event
+
+    async def _tell(self, event: Event) -> None:
+        await self._producer.send(self._topic, event.task_id.encode(), encode(event))
+
+    async def _begin_to_tell(self, event: Event) -> None:
+        """Tell what is a courtesy: the work does not wait for it."""
+        await self._producer.begin(self._topic, event.task_id.encode(), encode(event))
+
+
+class Extract:
+    """Takes records of `vectorize.files.<lane>`."""
+
+    def __init__(
+        self,
+        tools: StageTools,
+        *,
+        obtainer: Obtainer,
+        reader: Reader,
+        revisions: Revisions,
+        tokenizer_of: Callable[[str], Path | None],
+        marks: CancelMarks,
+        worker: str,
+        at_once: int = 8,
+    ) -> None:
+        """`tokenizer_of` gives the file of a model's tokenizer, None where it counts words.
+
+        Of documents that do not come in their records so many are held in memory `at_once`,
+        fetched and read; slow servers hold up each other, and nobody else.
+        """
+        self._turns = asyncio.Semaphore(at_once)
+        self._obtainer = obtainer
+        self._producer = tools.producer
+        self._dead_letters = tools.dead_letters
+        self._names = tools.names
+        self._clock = tools.clock
+        self._reader = reader
+        self._revisions = revisions
+        self._tokenizer_of = tokenizer_of
+        self._marks = marks
+        self._teller = _Teller(tools, worker)
+
+    async def begin(self, record: Record) -> Awaitable[None]:
+        """Take a file, to be read or closed; files are worked on beside each other."""
+        order, content = decode_file(record.value)
+        if order.closing:
+            return self._revisions.close(record.partition, order)
+        return self._extract(record.partition, order, content)
+
+    async def poison(self, record: Record, error: Exception, attempts: int) -> None:
+        """Fail a document that cannot be worked on; bury a record that is no file at all."""
+        try:
+            order, _ = decode_file(record.value)
+        except BadRecord as bad:
+            await self._dead_letters.bury(
+                record, stage="extract", reason=bad.reason, detail=bad.detail, attempts=attempts
+            )
+            return
+        if order.closing:
+            await self._revisions.give_up(order)
+            return
+        message = f"the document failed {attempts} times: {type(error).__name__}"
+        await self._teller.failed(order, ItemErrorCode.STAGE_FAILED, message)
+
+    async def _extract(self, partition: int, order: FileOrder, content: bytes) -> None:
+        if not await self._wanted(order):
+            return
+        figures.QUEUE_SECONDS.labels(order.lane).observe(
+            max(0, self._clock.now_ms() - order.sent_ms) / 1000
+        )
+        await self._teller.started(order)
+        begun_s = self._clock.monotonic_s()
+        try:
+            found = await self._read_unless_cancelled(order, content)
+        except DocumentRefused as refused:
+            await self._teller.failed(order, refused.code, refused.message)
+        except Unavailable:
+            raise  # an outage says nothing of the document
+        except VectorizeError as error:  # its model cannot be had here
+            await self._teller.failed(order, ItemErrorCode.MODEL_UNAVAILABLE, error.message)
+        else:
+            if found is not None:
+                figures.EXTRACT_SECONDS.observe(self._clock.monotonic_s() - begun_s)
+                await self._hand_on(partition, order, found)
+
+    async def _wanted(self, order: FileOrder) -> bool:
+        """Tell whether anybody still waits for this document; say so where its time is over."""
+        now_ms = self._clock.now_ms()
+        if order.deadline_ms is not None and now_ms >= order.deadline_ms:
+            await self._teller.late(order)
+            return False
+        return not await self._cancelled(order)
+
+    async def _cancelled(self, order: FileOrder) -> bool:
+        return order.task_id in await self._marks.cancelled([order.task_id])
+
+    async def _read_unless_cancelled(self, order: FileOrder, inline: bytes) -> Extraction | None:
+        """Read, telling now and then how far; None: the task was cancelled meanwhile."""
+        pages = _Pages()
+        reading = asyncio.ensure_future(self._read(order, inline, pages))
+        try:
+            while not (await asyncio.wait({reading}, timeout=LOOK_AGAIN_S))[0]:
+                if await self._cancelled(order):
+                    return None
+                await self._teller.pages(order, pages)
+            return reading.result()
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    async def _read(self, order: FileOrder, inline: bytes, pages: _Pages) -> Extraction:
+        read = partial(
+            self._reader.read,
+            filename=order.document.filename,
+            tokenizer=self._tokenizer_of(order.model),
+            options=order.document.chunks,
+            progress=pages.note,
+        )
+        if order.document.comes_along:
+            return await read(inline)
+        async with self._turns:
+            return await read(await self._obtainer.content(order))
+
+    async def _hand_on(self, partition: int, order: FileOrder, found: Extraction) -> None:
+        """Tell what the task is made of, durably, then send its units."""
+        revision = None
+        if order.document.document_id is not None:
+            revision = await self._revisions.compare(partition, order, found)
+        units = cut_items(items_of(order, found, revision), order.document.batch_size, order.cut)
+        event = await self._teller.read(order, found, revision, units=len(units))
+        figures.PAGES_READ.inc(found.pages or 1)
+        await self._send_units(order, event, units)
 
     async def _send_units(
         self, order: FileOrder, event: Extracted, units: Sequence[list[UnitItem]]
@@ -275,13 +329,6 @@ class Extract:
         for each in sent:
             await acknowledged(each)
         log.info("document_read", task_id=order.task_id, format=event.format, units=len(units))
-
-    async def _tell(self, event: Event) -> None:
-        await self._producer.send(self._names.events, event.task_id.encode(), encode(event))
-
-    async def _begin_to_tell(self, event: Event) -> None:
-        """Tell what is a courtesy: the work does not wait for it."""
-        await self._producer.begin(self._names.events, event.task_id.encode(), encode(event))
 
 
 def items_of(order: FileOrder, found: Extraction, revision: Revision | None) -> list[UnitItem]:

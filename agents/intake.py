@@ -15,9 +15,10 @@ import structlog
 from models.encoding import EncodeOptions
 from models.errors import InvalidRequest, UnknownModel
 from models.events import Accepted
+from models.file_sources import file_source
 from models.files import file_of, key_of
 from models.fold import Verdict
-from models.splitting import TaskLimits, file_bytes, refused_items, split
+from models.splitting import TaskLimits, refused_items, split
 from models.stranger import Found, read_task
 from models.task_options import EncodingModel, document_facts, input_type_of, task_options
 from models.tasks import TaskRequest, body_hash
@@ -224,7 +225,7 @@ class Intake:
 
     async def _send_file(self, accepted: Accepted, request: TaskRequest) -> None:
         order = file_of(accepted, self._clock.now_ms())
-        value = encode_file(order, file_bytes(request))
+        value = encode_file(order, file_source(request).content or b"")
         await self._producer.send(self._names.files(accepted.lane), key_of(order), value)
 
     async def _send_units(self, accepted: Accepted, units: list[list[UnitItem]]) -> None:

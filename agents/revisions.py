@@ -110,6 +110,11 @@ class Revisions:
                 log.info("document_superseded", task_id=order.task_id, removed=removed)
                 await self._report(order, [], deleted=0)
 
+    async def give_up(self, order: FileOrder) -> None:
+        """Report a document that cannot be closed: nothing was taken over, nothing removed."""
+        log.error("document_not_closed", task_id=order.task_id, kept=order.kept)
+        await self._report(order.model_copy(update={"kept": 0}), [], deleted=0)
+
     async def _revision(
         self, order: FileOrder, found: Extraction, manifest: Manifest | None
     ) -> Revision:

@@ -13,9 +13,10 @@ import structlog
 from models.bitmap import contains
 from models.errors import Unavailable
 from models.events import DeadlinePassed, Event, RetentionPassed, Swept, UnitsResent
+from models.file_sources import file_source
 from models.files import closing_of, file_of, key_of
 from models.rows import TaskRow
-from models.splitting import TaskLimits, file_bytes, refused_items, split
+from models.splitting import TaskLimits, refused_items, split
 from models.tasks import TaskRequest
 from models.time_limits import MOST_RESENDS, TimeLimit, passed_limit
 from models.unit_making import unit_of
@@ -183,7 +184,8 @@ class Upkeep:
         log.warning("file_resent", task_id=row.task_id, units=row.total_units)
         await self._send(UnitsResent(task_id=row.task_id, at_ms=now_ms), partition)
         order = closing_of(row, now_ms) if row.is_to_be_closed else file_of(row, now_ms)
-        value = encode_file(order, b"" if order.closing else file_bytes(request))
+        content = b"" if order.closing else file_source(request).content or b""
+        value = encode_file(order, content)
         await self._producer.send(self._names.files(row.lane), key_of(order), value)
 
     async def _resend_units(self, partition: int, row: TaskRow, request: TaskRequest) -> None:

@@ -8,6 +8,8 @@ from embedding.loading import LoadOptions
 from embedding.pool import PoolOptions
 from models.documents import ChunkOptions, ReadingLimits
 from models.splitting import TaskLimits
+from stores.blob_calls import BlobOptions
+from stores.guarded_fetch import FetchOptions
 from stores.redis_calls import RedisOptions
 from stores.vector_cache import VectorCacheOptions
 from stores.weaviate_options import IndexOptions, WeaviateOptions
@@ -75,6 +77,25 @@ def task_limits(settings: Settings) -> TaskLimits:
     )
 
 
+def fetch_options(settings: Settings) -> FetchOptions:
+    """How documents are fetched from URLs."""
+    document = settings.document
+    hosts = (host.strip() for host in document.fetch_allowed_hosts.split(","))
+    return FetchOptions(
+        max_bytes=document.max_file_bytes,
+        timeout_s=document.fetch_timeout_s,
+        allowed_hosts=tuple(host for host in hosts if host),
+        ports=tuple(int(port) for port in document.fetch_ports.split(",")),
+        lookups=max(4, document.readers),
+    )
+
+
+def blob_options(settings: Settings) -> BlobOptions:
+    """Where blobs are kept; by default beside the tables."""
+    folder = (settings.data_path / "blobs").resolve()
+    return BlobOptions(url=settings.document.blob_url or folder.as_uri())
+
+
 def reading_limits(settings: Settings) -> ReadingLimits:
     """How much one document may take while it is read."""
     document = settings.document
@@ -97,6 +118,8 @@ def web_limits(settings: Settings) -> WebLimits:
         max_batch_tasks=task.max_batch_tasks,
         max_page_size=task.max_page_size,
         max_page_depth=task.max_page_depth,
+        inline_file_bytes=settings.document.inline_bytes,
+        max_upload_bytes=settings.document.max_upload_bytes,
         max_search_limit=task.max_search_limit,
         search_timeout_s=task.search_timeout_s,
     )

@@ -1,1 +1,1 @@
-"""Parsers and chunking of documents: compute without transport. Comes with document tasks."""
+"""Parsers and chunking of documents: compute without transport, in processes of its own."""

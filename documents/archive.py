@@ -63,6 +63,8 @@ class Archive:
         for part in self._inflated(entry):
             data += part
             self._check_size(len(data))
+        if zlib.crc32(data) != entry.CRC:
+            raise _damaged()
         return bytes(data)
 
     def check(self, *, xml: Judge) -> None:

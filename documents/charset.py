@@ -16,6 +16,8 @@ _BOMS = (
 )
 #: What is looked at to tell text from binary, and to guess a charset.
 SAMPLE_BYTES = 65_536
+#: How far into a text its foreign letters are looked for.
+GUESSED_BYTES = 8_000_000
 #: Fewer bytes beyond ASCII than this tell nothing: the charset of the web's old pages is taken.
 FEW_BYTES = 6
 FALLBACK = "cp1252"
@@ -87,7 +89,7 @@ def _decoded(content: bytes, charset: str) -> Decoded:
 
 def _guessed(content: bytes) -> str:
     """Guess by the lines that have bytes beyond ASCII; all the others would say nothing."""
-    lines = [line for line in content.splitlines() if not line.isascii()]
+    lines = [line for line in content[:GUESSED_BYTES].splitlines() if not line.isascii()]
     sample = b"\n".join(lines)[:SAMPLE_BYTES]
     if sum(map(len, _BEYOND_ASCII.findall(sample))) < FEW_BYTES:
         return FALLBACK

@@ -32,8 +32,10 @@ def confine(memory_mb: int) -> None:
     """Take from this process all it does not need, for ever.
 
     It may have `memory_mb` more address space than now, reads files and writes none, and dies
-    with its parent.
+    with its parent: a signal to the whole group means the service, which ends its readers itself.
     """
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.SIG_IGN)
     sys.dont_write_bytecode = True
     _volunteer_for_the_memory_killer()
     _die_with_the_parent()

@@ -48,7 +48,10 @@ _MIMETYPES = {
     b"application/vnd.oasis.opendocument.spreadsheet": Format.ODS,
 }
 _XML_KINDS = {"svg": "an image (SVG)"}
-_ROOT = re.compile(r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<(\w+)", re.DOTALL)
+#: The first element. Atomic: many instructions and no element must not be tried in all ways.
+_ROOT = re.compile(
+    r"\s*+(?>(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*+(?:\[.*?\]\s*+)?>)\s*+)*+<(\w+)", re.DOTALL
+)
 
 
 class Detected(NamedTuple):

@@ -20,6 +20,11 @@ _INLINE = frozenset({
 })  # fmt: skip
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _CELLS = frozenset({"td", "th"})
+_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta",
+                   "source", "track", "wbr"})  # fmt: skip
+_XHTML = re.compile(r"^\s*<\?xml|http://www\.w3\.org/1999/xhtml")
+_CLOSED_AT_ONCE = re.compile(r"<([A-Za-z][\w:-]*)([^<>]*)/>")
+_HEAD = 2048
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -32,13 +37,27 @@ def opened(source: Source) -> Opened:
 
 def write_html(text: str, writer: PageWriter) -> None:
     """Write the title and the body of a page of HTML. Raises DocumentRefused."""
-    tree = LexborHTMLParser(text)
+    tree = LexborHTMLParser(_as_html(text))
     title = tree.css_first("head > title")
     first = tree.css_first("h1")
     if title and not (first and one_line(first.text()) == one_line(title.text())):
         writer.paragraph(one_line(title.text()))
     if tree.body is not None:
         _Walk(writer).walk(tree.body)
+
+
+def _as_html(text: str) -> str:
+    """XHTML closes what is empty at once; to HTML `<script/>` goes on to the end of the page."""
+    if not _XHTML.search(text[:_HEAD]):
+        return text
+    return _CLOSED_AT_ONCE.sub(_opened_and_closed, text)
+
+
+def _opened_and_closed(tag: re.Match[str]) -> str:
+    name, attributes = tag.groups()
+    if name.lower() in _VOID:
+        return tag.group()
+    return f"<{name}{attributes}></{name}>"
 
 
 @dataclass(slots=True)

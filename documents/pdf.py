@@ -6,6 +6,7 @@ from typing import Any
 
 import pypdfium2  # type: ignore[import-untyped]  # ships no types; this file wraps what it uses
 
+from documents.outline import Outline, outline_of, placed
 from documents.pages import Opened, Page, Source, clean
 from documents.refusals import encrypted, too_large, unreadable
 from models.documents import PageFault
@@ -24,7 +25,7 @@ def opened(source: Source) -> Opened:
         )
     if total == 0:
         raise unreadable("it has no pages that can be found")
-    return Opened(_pages(document, source, total), total, markdown=False)
+    return Opened(_pages(document, source), total, markdown=False)
 
 
 def _document(content: bytes) -> Any:  # noqa: ANN401  (the library has no types)
@@ -38,8 +39,9 @@ def _document(content: bytes) -> Any:  # noqa: ANN401  (the library has no types
         raise unreadable("it is not a whole PDF, or its inner directory is broken") from error
 
 
-def _pages(document: Any, source: Source, total: int) -> Iterator[Page | PageFault]:  # noqa: ANN401
-    for index in range(total):
+def _pages(document: Any, source: Source) -> Iterator[Page | PageFault]:  # noqa: ANN401
+    outline = _outline(document)
+    for index in range(len(document)):
         try:
             text = _text(document, index)
         except pypdfium2.PdfiumError:
@@ -49,7 +51,15 @@ def _pages(document: Any, source: Source, total: int) -> Iterator[Page | PageFau
             )
             continue
         source.room.take(len(text))
-        yield Page(text, number=index + 1)
+        yield Page(text, placed(outline.get(index, ()), text), number=index + 1)
+
+
+def _outline(document: Any) -> Outline:  # noqa: ANN401
+    """The bookmarks; none where they are broken, for the text does without them."""
+    try:
+        return outline_of(document.get_toc())
+    except (pypdfium2.PdfiumError, ValueError):
+        return {}
 
 
 def _text(document: Any, index: int) -> str:  # noqa: ANN401

@@ -7,9 +7,8 @@ from documents.formats import Format
 from documents.pages import HEADING_CHARS, Heading, Opened, Page, Source, clean, is_blank
 
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
-_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_ATX = re.compile(r" {0,3}(#{1,6})[ \t](.*)")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-_FRONT_MATTER = re.compile(r"---\n(?:.*\n)*?---\n")
 
 
 def opened(source: Source) -> Opened:
@@ -23,11 +22,11 @@ def opened(source: Source) -> Opened:
 
 def headings_of(text: str) -> Iterator[Heading]:
     """The headings of a Markdown text, in order; none from within fences or front matter."""
-    front = _FRONT_MATTER.match(text)
+    front = text.find("\n---\n", 3) + 1 if text.startswith("---\n") else 0
     fence = ""
     at, last = 0, ""
     for line in text.split("\n"):
-        within = front is not None and at < front.end()
+        within = at <= front and front > 0
         mark = _FENCE.match(line)
         if mark and (not fence or (mark.group(1).startswith(fence))):
             fence = "" if fence else mark.group(1)
@@ -40,10 +39,17 @@ def headings_of(text: str) -> Iterator[Heading]:
 def _heading(line: str, last: str, at: int) -> Iterator[Heading]:
     """The heading that `line` is, or makes of the `last` line by underlining it."""
     atx = _ATX.match(line)
-    if atx and not is_blank(atx.group(2)):
-        yield Heading(len(atx.group(1)), atx.group(2)[:HEADING_CHARS], at)
+    if atx and not is_blank(title := _without_closing(atx.group(2))):
+        yield Heading(len(atx.group(1)), title[:HEADING_CHARS], at)
         return
     under = _SETEXT.match(line)
     if under and not is_blank(last) and not _ATX.match(last) and not last.startswith((" ", "\t")):
         level = 1 if under.group(1).startswith("=") else 2
         yield Heading(level, last.strip()[:HEADING_CHARS], at - len(last) - 1)
+
+
+def _without_closing(title: str) -> str:
+    """A heading may end as it starts: `## Title ##`."""
+    title = title.strip()
+    bare = title.rstrip("#")
+    return bare.rstrip() if bare != bare.rstrip() else title

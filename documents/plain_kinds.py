@@ -22,7 +22,7 @@ _CSV_LOOKED_AT = 20
 _MD_HEADINGS = 2
 
 _HTML_START = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+    r"\s*+(?><\?xml[^>]*+>\s*+)?+(?><!--.*?-->\s*+)*+"
     r"<(?:!doctype\s+html|html|head|body|title|meta|div|p|table|ul|ol|h[1-6]|article|section)\b",
     re.IGNORECASE | re.DOTALL,
 )

@@ -23,9 +23,11 @@ SPARE_ANSWER_BYTES = 64_000_000
 STEP_BYTES = 1 << 20
 #: How long a process that closed its answers may take to end.
 LINGER_S = 5.0
-#: Of what it printed, the end is kept: it says why it died.
-LAST_WORDS_BYTES = 4096
+#: Of what it printed, the end is kept: it says why it died, before a long list of calls.
+LAST_WORDS_BYTES = 65_536
 _NO_MEMORY = re.compile(rb"memory allocation of \d+ bytes failed|MemoryError|bad_alloc", re.ASCII)
+#: How libraries end that get no memory and cannot say so; the last is the machine's own way.
+_OF_MEMORY_PERHAPS = {signal.SIGABRT, signal.SIGTRAP, signal.SIGILL, signal.SIGKILL}
 
 Progress = Callable[[int, int | None], None]
 
@@ -171,6 +173,8 @@ def how_it_ended(code: int, last_words: bytes) -> ProcessEnded:
     if code >= 0:
         return ProcessEnded(f"it left with exit code {code}", out_of_memory=out_of_memory)
     how = f"it was ended by signal {-code} ({_signal_name(-code)})"
+    if -code in _OF_MEMORY_PERHAPS:
+        how += ", perhaps for want of memory (setting document.memory_mb)"
     return ProcessEnded(how, out_of_memory=out_of_memory, out_of_time=-code == signal.SIGXCPU)
 
 

@@ -16,6 +16,7 @@ import structlog
 from documents.process import Answer, ProcessEnded, Progress, ReaderProcess
 from documents.refusals import out_of_memory, timed_out, unreadable
 from models.documents import ChunkOptions, DocumentRefused, Extraction, ReadingLimits
+from models.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ START_TIMEOUT_S = 60.0
 _ENDING = re.compile(r"\.([A-Za-z0-9]{1,10})$")
 
 
-class ReadersUnavailable(Exception):
+class ReadersUnavailable(Unavailable):
     """No process can be started, or they were closed: no document's fault. Try again later."""
 
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from io import StringIO
 
 from documents.pages import Opened, PageWriter, Source
 from documents.plain_kinds import delimiter_of
@@ -19,7 +20,7 @@ def opened(source: Source) -> Opened:
 def _rows(source: Source) -> Iterator[list[str]]:
     # The module's own limit, 131,072, is on cells; ours is on all of them together.
     csv.field_size_limit(max(source.limits.max_chars, 1))
-    lines = source.text.removeprefix("\ufeff").splitlines(keepends=True)
+    lines = StringIO(source.text.removeprefix("\ufeff"), newline="")
     try:
         yield from csv.reader(lines, delimiter=delimiter_of(source.text) or ",")
     except csv.Error as error:

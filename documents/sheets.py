@@ -6,10 +6,12 @@ from io import BytesIO
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum
 
+from documents.archive import Archive
 from documents.formats import Format
-from documents.office import checked_archive, is_xml
+from documents.office import checked_archive
 from documents.pages import Opened, Page, PageWriter, Source
 from documents.refusals import encrypted, too_large, unreadable
+from documents.xml_walk import walk_xml
 from models.documents import PageFault
 
 _Cell = int | float | str | bool | time | date | datetime | timedelta
@@ -31,7 +33,9 @@ def _workbook(source: Source) -> CalamineWorkbook:
     content = source.content
     if source.format is not Format.XLS:
         # It has a reader of zips of its own: it gets one that leaves no room for two readings.
-        content = checked_archive(source).repacked(_is_needed)
+        archive = checked_archive(source)
+        _check_xml(archive)
+        content = archive.repacked(_is_needed)
     try:
         return CalamineWorkbook.from_filelike(BytesIO(content))
     except PasswordError as error:
@@ -40,8 +44,18 @@ def _workbook(source: Source) -> CalamineWorkbook:
         raise unreadable("it is not a whole workbook") from error
 
 
+def _check_xml(archive: Archive) -> None:
+    """Parse it all once: calamine 0.9.1 reads on for ever where an element is not closed."""
+    for name in filter(_is_part, archive.names()):
+        walk_xml(archive.read(name))
+
+
+def _is_part(name: str) -> bool:
+    return name.lower().endswith((".xml", ".rels"))
+
+
 def _is_needed(name: str) -> bool:
-    return is_xml(name) or name == "mimetype"
+    return _is_part(name) or name == "mimetype"
 
 
 def _pages(

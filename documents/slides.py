@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
+from zipfile import BadZipFile
 
 import pptx
-from pptx.exc import PackageNotFoundError
+from pptx.enum.shapes import PP_PLACEHOLDER
+from pptx.exc import PythonPptxError
 from pptx.presentation import Presentation
 from pptx.slide import Slide
 
@@ -17,6 +19,19 @@ from models.documents import PageFault
 #: Of groups within groups.
 MAX_DEPTH = 50
 
+_REPEATED = {PP_PLACEHOLDER.SLIDE_NUMBER, PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER}
+
+#: What the library raises where a part is missing or is not what it should be.
+_BROKEN = (
+    BadZipFile,
+    PythonPptxError,
+    LookupError,
+    ValueError,
+    SyntaxError,
+    AttributeError,
+    TypeError,
+)
+
 # Shapes come in a dozen classes, which share no type with what is read of them.
 _Shape = Any
 
@@ -27,7 +42,7 @@ def opened(source: Source) -> Opened:
     try:
         presentation = pptx.Presentation(BytesIO(source.content))
         total = len(presentation.slides)
-    except (KeyError, ValueError, SyntaxError, PackageNotFoundError, AttributeError) as error:
+    except _BROKEN as error:
         raise unreadable("a part that every presentation has is missing or broken") from error
     limit = source.limits.max_pages
     if total > limit:
@@ -41,7 +56,7 @@ def _pages(presentation: Presentation, source: Source) -> Iterator[Page | PageFa
             writer = PageWriter(source.room)
             _write_slide(presentation.slides[number - 1], writer)
             yield writer.page(number)
-        except (KeyError, ValueError, SyntaxError, AttributeError, TypeError, IndexError):
+        except _BROKEN:
             message = f"Slide {number} is broken and was left out; save the presentation again."
             yield PageFault(page=number, message=message)
 
@@ -51,7 +66,7 @@ def _write_slide(slide: Slide, writer: PageWriter) -> None:
     if title is not None:
         writer.heading(1, title.text_frame.text)
     for shape in _shapes(slide.shapes, 0):
-        if title is None or shape.shape_id != title.shape_id:
+        if not _is_title(shape, title) and not _is_repeated(shape):
             _write_shape(shape, writer)
     if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
         notes = slide.notes_slide.notes_text_frame.text.strip()
@@ -66,6 +81,15 @@ def _shapes(shapes: Any, depth: int) -> Iterator[_Shape]:  # noqa: ANN401
                 yield from _shapes(shape.shapes, depth + 1)
         else:
             yield shape
+
+
+def _is_title(shape: _Shape, title: _Shape | None) -> bool:
+    return title is not None and shape.shape_id == title.shape_id
+
+
+def _is_repeated(shape: _Shape) -> bool:
+    """Whether it stands on every slide: its number, the date, the footer."""
+    return shape.is_placeholder and shape.placeholder_format.type in _REPEATED
 
 
 def _write_shape(shape: _Shape, writer: PageWriter) -> None:

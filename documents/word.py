@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
+from zipfile import BadZipFile
 
 import docx
 from docx.document import Document
-from docx.opc.exceptions import PackageNotFoundError
+from docx.exceptions import PythonDocxError
+from docx.opc.exceptions import OpcError
 from docx.oxml.parser import parse_xml
 
 from documents.office import checked_archive
@@ -34,6 +36,12 @@ _TITLE_STYLES = {"title": 1}
 _LIST_STYLE = re.compile(r"list (?:bullet|number|paragraph|continue)", re.IGNORECASE)
 _BODY_LEVEL = 9
 
+#: What the library raises where a part is missing or is not what it should be.
+_BROKEN = (
+    BadZipFile, PythonDocxError, OpcError,
+    LookupError, ValueError, SyntaxError, AttributeError, TypeError,
+)  # fmt: skip
+
 # Elements are lxml's, which has no types: they are `Any` in this file, and nowhere else.
 _Element = Any
 
@@ -43,7 +51,7 @@ def opened(source: Source) -> Opened:
     checked_archive(source)
     try:
         document = docx.Document(BytesIO(source.content))
-    except (KeyError, ValueError, SyntaxError, PackageNotFoundError, AttributeError) as error:
+    except _BROKEN as error:
         raise unreadable("a part that every Word document has is missing or broken") from error
     writer = PageWriter(source.room)
     writing = _Writing(writer, _Styles(document))

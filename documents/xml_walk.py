@@ -11,7 +11,7 @@ Text = Callable[[str], None]
 
 
 def walk_xml(
-    content: bytes, *, start: Start, end: End | None = None, text: Text | None = None
+    content: bytes, *, start: Start | None = None, end: End | None = None, text: Text | None = None
 ) -> None:
     """Call back for each element and text; names as `space name`, the first being the URI.
 

@@ -19,6 +19,7 @@ VectorizeError
 │   ├── BrokerUnavailable
 │   ├── OwnerUnavailable
 │   ├── VectorStoreUnavailable
+│   ├── BlobStoreUnavailable
 │   └── NoEmbedWorker
 ├── StartRefused             the process cannot start like this; starting it again changes nothing
 ├── NewerRecord              written by a newer version of this service
@@ -205,6 +206,10 @@ class OwnerUnavailable(Unavailable):
 
 class VectorStoreUnavailable(Unavailable):
     """Weaviate is not reachable now."""
+
+
+class BlobStoreUnavailable(Unavailable):
+    """The blob store does not answer."""
 
 
 class NoEmbedWorker(Unavailable):

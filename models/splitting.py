@@ -1,6 +1,5 @@
 """From a request to units: which items may go on, and how they are cut into micro-batches. Pure."""
 
-from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,6 +7,7 @@ import orjson
 
 from models.documents import ChunkOptions
 from models.errors import InvalidRequest, LimitExceeded
+from models.file_sources import file_source
 from models.states import ItemErrorCode
 from models.tasks import TaskRequest
 from models.units import Cut, ItemFailure, UnitItem
@@ -27,7 +27,7 @@ class TaskLimits:
     max_metadata_bytes: int = 16_384
     max_deadline_s: float = 604_800.0
     max_json_depth: int = 32
-    max_file_bytes: int = 6_000_000
+    max_file_bytes: int = 104_857_600
     chunks: ChunkOptions = CHUNK_DEFAULTS
     """How a document is cut that does not say."""
     unit_items: int = 64
@@ -94,24 +94,12 @@ def _check_texts(request: TaskRequest, limits: TaskLimits) -> None:
 def check_file(request: TaskRequest, limits: TaskLimits) -> None:
     """Raise InvalidRequest or LimitExceeded for a document that cannot be one."""
     _at_most(
-        len(file_bytes(request)),
+        file_source(request).size_bytes or 0,
         limits.max_file_bytes,
         field="data",
         what="the file's size in bytes",
         setting="document.max_file_bytes",
     )
-
-
-def file_bytes(request: TaskRequest) -> bytes:
-    """The document that a request carries; raise InvalidRequest for what is no base64."""
-    data = request.data if isinstance(request.data, str) else ""
-    try:
-        content = b64decode("".join(data.split()), validate=True)
-    except ValueError:  # also for what is not ASCII
-        raise InvalidRequest(field="data", reason="is no base64 (RFC 4648, section 4)") from None
-    if not content:
-        raise InvalidRequest(field="data", reason="the file is empty")
-    return content
 
 
 def _at_most(given: int, limit: int, *, field: str, what: str, setting: str) -> None:

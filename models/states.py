@@ -66,6 +66,8 @@ class ItemErrorCode(StrEnum):
     DOCUMENT_ENCRYPTED = "document_encrypted"
     DOCUMENT_NO_TEXT = "document_no_text"
     DOCUMENT_TOO_LARGE = "document_too_large"
+    DOCUMENT_FETCH_FAILED = "document_fetch_failed"
+    DOCUMENT_GONE = "document_gone"
     DOCUMENT_TIMEOUT = "document_timeout"
     PAGE_UNREADABLE = "page_unreadable"
 

@@ -5,6 +5,7 @@ from typing import Protocol
 from models.documents import ChunkOptions
 from models.encoding import DOCUMENT, EncodeOptions, Truncate
 from models.errors import InvalidRequest
+from models.file_sources import file_source
 from models.tasks import TaskRequest
 from models.units import DocumentFacts
 from models.vectors import Passport
@@ -75,7 +76,10 @@ def document_facts(
     elif overlap * 2 > tokens:
         reason = f"at most half of a chunk's {tokens} tokens, else chunks hardly move on"
         raise InvalidRequest(field="chunk_overlap", reason=reason, given=overlap)
+    source = file_source(request)
     return DocumentFacts(
+        blob=None if source.blob is None else str(source.blob),
+        url=source.url,
         document_id=request.document_id,
         filename=request.filename,
         chunks=ChunkOptions(tokens=tokens, overlap=overlap, prompt=options.prompt),

@@ -35,7 +35,7 @@ class TaskRequest(BaseModel):
     task_type: TaskType = Field(description="What is to be done.")
     data: str | Annotated[list[str], Field(fail_fast=True)] = Field(
         description="One text for text_vectorization, a list of texts for batch_vectorization."
-        " For document_vectorization one file in base64."
+        " For document_vectorization one file: in base64, its URL, or its name as a blob."
     )
     model_name: str | None = Field(
         default=None, max_length=256, description="A model of the catalog; default: the service's."

@@ -73,8 +73,15 @@ class DocumentFacts(BaseModel):
 
     document_id: str | None = None
     filename: str | None = None
+    blob: str | None = Field(default=None, description="The blob that it is.")
+    url: str | None = Field(default=None, description="Where it is fetched from.")
     chunks: ChunkOptions
     batch_size: int | None = None
+
+    @property
+    def comes_along(self) -> bool:
+        """Whether its bytes travel in its record."""
+        return self.blob is None and self.url is None
 
 
 class Unit(BaseModel):

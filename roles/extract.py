@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from agents.extract import Extract
+from agents.obtaining import Obtainer
 from agents.revisions import Revisions
 from config import options
 from config.model import Role
 from documents.reading import Readers
 from embedding.weights import tokenizer_file
 from models.states import Lane
-from roles.parts import Parts, attach, beat_as, new_app, tools_of
+from roles.parts import CLOCK, Parts, attach, beat_as, new_app, open_blobs, tools_of
+from stores.guarded_fetch import GuardedFetch
 from streams.app import StageApp, WebOptions
 from streams.delivery import Stage
 from streams.document_table import DocumentTable
@@ -19,28 +21,34 @@ from streams.tables import DurableTable
 from streams.tools import StageTools
 from streams.topics import DOCUMENTS
 
+#: Documents of blobs and URLs that are held in memory, for each process that reads.
+HELD_A_READER = 4
+
 
 def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness]:
     """Files to units of text."""
     settings, names = parts.settings, parts.names
     app = new_app(parts, Role.EXTRACT, web)
     tools = tools_of(parts, app)
+    fetcher = GuardedFetch(options.fetch_options(settings), clock=CLOCK)
     readers = Readers(settings.document.readers, options.reading_limits(settings))
     tokenizers = Tokenizers(parts)
     extract = Extract(
         tools,
+        obtainer=Obtainer(fetcher, open_blobs(settings)),
         reader=readers,
         revisions=revisions_of(parts, app, tools),
         tokenizer_of=tokenizers.file_of,
         marks=parts.cache,
         worker=parts.worker,
+        at_once=settings.document.readers * HELD_A_READER,
     )
     for lane in Lane:
         stage = Stage(f"extract.{lane}", extract.begin, extract.poison, settings.document.window)
         attach(app, names.files(lane), stage)
     app.background("tails", Membership(app, names.files(Lane.NORMAL)).watch_tails)
     beat_as(parts, app, Role.EXTRACT)
-    app.after_stop += [readers.close, parts.store.close, parts.cache.close]
+    app.after_stop += [readers.close, fetcher.close, parts.store.close, parts.cache.close]
     return app, Readiness(app)
 
 

@@ -3,13 +3,14 @@
 from functools import partial
 from uuid import uuid4
 
+from agents.blob_expiry import BlobExpiry
 from agents.intake import Intake, IntakeOptions
 from agents.track import Track, TrackOptions, VerdictDesk
 from agents.upkeep import Upkeep
 from config import options
 from config.model import Role
 from models.states import Lane
-from roles.parts import CLOCK, Parts, attach, new_app, tools_of
+from roles.parts import CLOCK, Parts, attach, new_app, open_blobs, tools_of
 from streams.app import StageApp, WebOptions
 from streams.dead_shelf import DeadShelf
 from streams.delivery import Stage
@@ -148,12 +149,14 @@ def attach_web(
         workers_alive=lambda: any(Role.EMBED in beat.roles for beat in workers.active()),
         clock=CLOCK,
     )
+    blobs = open_blobs(settings)
     web_parts = WebParts(
         log=task_log,
         board=owned.board,
         owners=owned.owners,
         cache=parts.cache,
         vectors=parts.store,
+        blobs=blobs,
         asker=asker,
         queue=queue,
         dead_letters=DeadShelf(shelf_reader, FaustProducer(app), names),
@@ -165,6 +168,9 @@ def attach_web(
         clock=CLOCK,
     )
     mount(app.http, web_parts)
+    keep_hours = settings.task.retention_hours + settings.document.blob_extra_hours
+    expiry = BlobExpiry(owned.rows, blobs, keep_hours=keep_hours, clock=CLOCK)
+    app.background("blobs", expiry.run)
     app.background("workers", partial(watch_for_ever, brokers, names.workers, workers))
     listen = partial(listen_for_ever, brokers, asker, names.replies, kafka.fetch_max_bytes)
     app.background("replies", listen)

@@ -12,7 +12,9 @@ from config.model import Role, Settings
 from embedding.catalog import Catalog, load_catalog
 from embedding.pool import ModelPool
 from models.clock import SYSTEM_CLOCK
+from models.errors import StartRefused
 from models.workers import WorkerBeat
+from stores.blobs import Blobs
 from stores.discard import DiscardStore
 from stores.redis_cache import open_cache
 from stores.task_cache import TaskCache
@@ -90,6 +92,14 @@ def tools_of(parts: Parts, app: StageApp) -> StageTools:
 def attach(app: StageApp, topic: str, stage: Stage) -> None:
     """Let `stage` consume `topic`."""
     app.deliver([topic], Delivery(stage, app.deliveries))
+
+
+def open_blobs(settings: Settings) -> Blobs:
+    """Open the blob store; raise StartRefused where its setting cannot be."""
+    try:
+        return Blobs(options.blob_options(settings))
+    except ValueError as error:
+        raise StartRefused(str(error)) from error
 
 
 def beat_as(parts: Parts, app: StageApp, role: Role, pool: ModelPool | None = None) -> None:

@@ -23,7 +23,7 @@ from stores.blob_errors import (
     BlobTooLarge,
     KeyMissing,
 )
-from stores.blob_refs import BlobRef
+from models.blob_refs import BlobRef
 from stores.blob_sweep import INCOMING, BlobSweep
 
 PART_BYTES = 8 * 1024 * 1024

@@ -29,14 +29,14 @@ class UrlRefused(FetchFailed):
 
 
 class FetchTooLarge(FetchFailed):
-    """The document is over `document.fetch_max_bytes`."""
+    """The document is over `document.max_file_bytes`."""
 
     def __init__(self, *, host: str, limit: int, given: int | None) -> None:
         """Name the `limit` in bytes; `given` is None where the server did not say."""
         told = f"is {given} bytes" if given is not None else "is"
         super().__init__(
-            f"document_url: the document at {host} {told} over the limit of {limit} bytes "
-            "(setting document.fetch_max_bytes)"
+            f"data: the document at {host} {told} over the limit of {limit} bytes "
+            "(setting document.max_file_bytes)"
         )
         self.limit = limit
         self.given = given
@@ -48,7 +48,7 @@ class FetchTimedOut(FetchFailed):
     def __init__(self, *, host: str, limit_s: float) -> None:
         """Name the limit in seconds, for all redirects together."""
         super().__init__(
-            f"document_url: {host} did not deliver the document within {limit_s:g} s "
+            f"data: {host} did not deliver the document within {limit_s:g} s "
             "(setting document.fetch_timeout_s)",
             transient=True,
         )
@@ -69,7 +69,7 @@ class StatusRefused(FetchFailed):
         self, *, host: str, status: int, transient: bool, retry_after_s: float | None = None
     ) -> None:
         """Carry the HTTP `status`, and the wait in seconds that the server asked for."""
-        super().__init__(f"document_url: {host} answered with status {status}", transient=transient)
+        super().__init__(f"data: {host} answered with status {status}", transient=transient)
         self.status = status
         self.retry_after_s = retry_after_s
 

@@ -8,7 +8,7 @@ from yarl import URL
 from stores.address_rules import AllowList, canonical_host, literal_of
 from stores.fetch_errors import UrlRefused
 
-FIELD = "document_url"
+FIELD = "data"
 #: Longer URLs are refused; signed ones of object stores stay below 3,000.
 URL_CHARS = 8_000
 _USUAL_PORTS = {"http": 80, "https": 443}

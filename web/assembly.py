@@ -24,6 +24,7 @@ from web.openapi import openapi_routes
 from web.owner import owner_routes
 from web.ports import (
     Asker,
+    Blobs,
     Board,
     DeadLetterShelf,
     Owners,
@@ -42,6 +43,7 @@ from web.submitting import Submitter
 from web.tables import table_routes
 from web.task_manager import TaskManager
 from web.tasks import task_routes
+from web.uploading import upload_routes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ class WebParts:
     owners: Owners
     cache: RowCache
     vectors: VectorReader
+    blobs: Blobs
     asker: Asker
     queue: Queue
     dead_letters: DeadLetterShelf
@@ -112,6 +115,7 @@ def task_manager(parts: WebParts, hop: OwnerHop) -> TaskManager:
             parts.log,
             reader,
             parts.catalog,
+            blobs=parts.blobs,
             shedder=Shedder(parts.queue, limits.max_queue_tasks, limits.max_queue_age_s),
             limits=limits,
             clock=clock,
@@ -138,6 +142,7 @@ def routes(parts: WebParts, tasks: TaskManager) -> list[web.RouteDef]:
     )
     return [
         *task_routes(tasks, limits),
+        *upload_routes(tasks, parts.blobs, limits),
         *result_routes(results, limits),
         *search_routes(searcher, limits),
         *table_routes(tasks.reader),

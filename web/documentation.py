@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -14,6 +14,7 @@ from models.rows import TaskRow
 from models.states import TaskState
 from models.tasks import TaskRequest
 from models.units import ItemFailure
+from web.answers import JSON
 from web.dead_letters import DeadLetterPage, DeadLetterView, RedrivenView
 from web.health import Health
 from web.limits import DEFAULT_PAGE_SIZE, DEFAULT_RESULT_ITEMS, WebLimits
@@ -51,6 +52,15 @@ class BatchRequest(TypedDict):
     tasks: list[TaskRequest]
 
 
+class UploadRequest(TypedDict):
+    """Files as they are, each a document task of its own, and what is the same for all."""
+
+    file: Annotated[list[bytes], Field(description="One part of this name for each file.")]
+    task: NotRequired[
+        Annotated[str, Field(description="Fields of the tasks as JSON, without data and type.")]
+    ]
+
+
 class BatchSlot(TypedDict, total=False):
     """What became of one task of a batch: its id and status, or its refusal."""
 
@@ -58,6 +68,20 @@ class BatchSlot(TypedDict, total=False):
     task_id: str
     status: TaskState
     error: ProblemDocument
+
+
+class UploadSlot(BatchSlot, total=False):
+    """What became of one file."""
+
+    filename: str | None
+
+
+class UploadAnswer(TypedDict):
+    """One slot a file, in their order."""
+
+    tasks: list[UploadSlot]
+    accepted: int
+    refused: int
 
 
 class BatchAnswer(TypedDict):
@@ -101,6 +125,7 @@ class Operation:
     answers: Mapping[int, object]
     tag: str = "tasks"
     body: object = None
+    media: str = JSON
     params: tuple[Param, ...] = ()
     refusals: tuple[int, ...] = ()
 
@@ -141,6 +166,12 @@ def _task_operations(limits: WebLimits) -> list[Operation]:
             "POST", "/tasks/batch", "Submit many tasks, each accepted or refused by itself",
             {202: BatchAnswer},
             body=BatchRequest | list[TaskRequest], params=(_KEY,), refusals=refused,
+        ),
+        Operation(
+            "POST", "/tasks/upload", "Submit files, a document task each",
+            {202: UploadAnswer},
+            body=UploadRequest, media="multipart/form-data", params=(_KEY,),
+            refusals=(400, 413, 422, 503),
         ),
         Operation(
             "GET", "/tasks", "List tasks, newest first", {200: TaskPage},

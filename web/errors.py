@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from models.errors import (
+    BlobStoreUnavailable,
     BodyTooLarge,
     BrokerUnavailable,
     HandedBack,
@@ -86,6 +87,9 @@ RULES: dict[type[VectorizeError], Rule] = {
     OwnerUnavailable: Rule(503, "owner-unavailable", "The owner did not answer", retryable=True),
     VectorStoreUnavailable: Rule(
         503, "vector-store-unavailable", "Weaviate did not answer", retryable=True
+    ),
+    BlobStoreUnavailable: Rule(
+        503, "blob-store-unavailable", "The blob store did not answer", retryable=True
     ),
     NoEmbedWorker: Rule(503, "no-embed-worker", "No embed worker answered", retryable=True),
     StartRefused: Rule(500, "start-refused", "The process cannot start like this"),

@@ -25,5 +25,7 @@ class WebLimits:
     max_batch_tasks: int = 1000  # task.max_batch_tasks
     max_page_size: int = 1000  # task.max_page_size
     max_page_depth: int = 10_000  # task.max_page_depth
+    inline_file_bytes: int = 262_144  # document.inline_bytes
+    max_upload_bytes: int = 1_073_741_824  # document.max_upload_bytes
     max_search_limit: int = 1000  # task.max_search_limit
     search_timeout_s: float = 10.0  # task.search_timeout_s

@@ -163,7 +163,8 @@ def _body(operation: Operation, schemas: Schemas) -> RequestBody | None:
     if operation.body is None:
         return None
     schema = schemas[_id(operation), "body"]
-    return RequestBody(required=True, content={JSON: MediaType.model_validate({"schema": schema})})
+    content = {operation.media: MediaType.model_validate({"schema": schema})}
+    return RequestBody(required=True, content=content)
 
 
 def _answer(operation: Operation, schemas: Schemas, status: int) -> Response:
@@ -193,7 +194,9 @@ def _description(catalog: Catalog, limits: WebLimits) -> str:
         ("task.max_metadata_bytes", task.max_metadata_bytes, "bytes of metadata, as JSON"),
         ("task.max_json_depth", task.max_json_depth, "levels of JSON"),
         ("task.max_deadline_s", task.max_deadline_s, "seconds of a deadline"),
-        ("task.max_batch_tasks", limits.max_batch_tasks, "tasks of a batch"),
+        ("task.max_batch_tasks", limits.max_batch_tasks, "tasks of a batch, files of an upload"),
+        ("document.max_file_bytes", task.max_file_bytes, "bytes of a file"),
+        ("document.max_upload_bytes", limits.max_upload_bytes, "bytes of an upload"),
         ("task.max_page_size", limits.max_page_size, "rows or items of a page"),
         ("task.max_page_depth", limits.max_page_depth, "rows that `page` reaches"),
         ("task.max_search_limit", limits.max_search_limit, "hits of a search"),

@@ -3,11 +3,12 @@
 Every method that waits is bounded by its implementation or by the caller named in its docstring.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from pydantic import JsonValue
 
+from models.blob_refs import BlobRef
 from models.dead_letters import DeadLetter, DeadPage, Redriven
 from models.encoding import EncodeOptions
 from models.metrics import Tally
@@ -30,6 +31,16 @@ class TaskLog(Protocol):
 
     async def source(self, place: SourcePlace) -> TaskRequest | None:
         """Read a task's own record again; None where retention took it."""
+
+
+class Blobs(Protocol):
+    """Where files lie that are too large for a record."""
+
+    async def put(self, content: bytes) -> BlobRef:
+        """Keep `content`; raises BlobsUnavailable."""
+
+    async def put_stream(self, chunks: AsyncIterator[bytes], max_bytes: int) -> BlobRef:
+        """Keep what comes; raises BlobTooLarge and BlobsUnavailable, and nothing is kept."""
 
 
 class Queue(Protocol):

@@ -2,26 +2,29 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import uuid_utils
 
 from embedding.catalog import Catalog
 from models.clock import Clock
 from models.errors import (
+    BlobStoreUnavailable,
     IdempotencyConflict,
     InvalidRequest,
     LimitExceeded,
     OwnerUnavailable,
     VectorizeError,
 )
+from models.file_sources import file_source
 from models.ids import task_id_for_key
 from models.rows import TaskRow
 from models.task_options import document_facts, task_options
 from models.tasks import TaskRequest, body_hash
 from models.units import SourcePlace
+from stores.blob_errors import BlobsUnavailable
 from web.limits import WebLimits
-from web.ports import TaskLog
+from web.ports import Blobs, TaskLog
 from web.reading import TaskReader
 from web.shedding import Shedder
 from web.validating import shown, task_request
@@ -73,12 +76,14 @@ class Submitter:
         reader: TaskReader,
         catalog: Catalog,
         *,
+        blobs: Blobs,
         shedder: Shedder,
         limits: WebLimits,
         clock: Clock,
     ) -> None:
         """Allow the models of `catalog`."""
         self._shedder = shedder
+        self._blobs = blobs
         self._log = log
         self._reader = reader
         self._catalog = catalog
@@ -120,12 +125,26 @@ class Submitter:
         OwnerUnavailable where no verdict came in time.
         """
         self._shedder.check()
+        order = await self._claimed(order)
         place = await self._log.submit(order.request)
         judged = await self._judged(order, place) if order.keyed else Submitted(order)
         if wait_s <= 0 or (judged.row is not None and judged.row.is_final):
             return judged
         row = await self._final(order, place, wait_s)
         return judged if row is None else Submitted(order, row, judged.replayed)
+
+    async def _claimed(self, order: Order) -> Order:
+        """Put a large file into the blob store: its record carries a claim check instead."""
+        if not order.request.is_document:
+            return order
+        content = file_source(order.request).content
+        if content is None or len(content) <= self._limits.inline_file_bytes:
+            return order
+        try:
+            ref = await self._blobs.put(content)
+        except BlobsUnavailable as error:
+            raise BlobStoreUnavailable(error.message) from error
+        return replace(order, request=order.request.model_copy(update={"data": str(ref)}))
 
     async def _judged(self, order: Order, place: SourcePlace) -> Submitted:
         row = await self._reader.settled(

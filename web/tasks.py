@@ -31,19 +31,19 @@ def task_routes(tasks: TaskManager, limits: WebLimits) -> list[web.RouteDef]:
 def _writing(tasks: TaskManager, limits: WebLimits) -> list[web.RouteDef]:
     async def submit(request: web.Request) -> web.Response:
         wait_s = wait_seconds(request, limits.max_wait_s)
-        key, trace = _key(request), _traceparent(request)
+        key, trace = idempotency_key(request), traceparent(request)
         raw = await read_json(request, limits)
         order = tasks.order(raw, key=key, traceparent=trace)
         return _submitted(await tasks.submit(order, wait_s))
 
     async def batch(request: web.Request) -> web.Response:
-        key, trace = _key(request), _traceparent(request)
+        key, trace = idempotency_key(request), traceparent(request)
         raw = await read_json(request, limits)
         outcomes = await tasks.submit_many(raw, key=key, traceparent=trace)
         refused = [one for one in outcomes if isinstance(one, VectorizeError)]
-        slots = [_slot(request, at, outcome) for at, outcome in enumerate(outcomes)]
+        slots = [batch_slot(request, at, outcome) for at, outcome in enumerate(outcomes)]
         if len(refused) == len(outcomes):
-            return problem_answer(request, _of_all(refused), tasks=slots)
+            return problem_answer(request, of_all(refused), tasks=slots)
         accepted = len(outcomes) - len(refused)
         body = {"tasks": slots, "accepted": accepted, "refused": len(refused)}
         return json_answer(body, status=202)
@@ -59,7 +59,7 @@ def _writing(tasks: TaskManager, limits: WebLimits) -> list[web.RouteDef]:
     async def retry(request: web.Request) -> web.Response:
         wait_s = wait_seconds(request, limits.max_wait_s)
         task_id = request.match_info["task_id"]
-        key, trace = _key(request), _traceparent(request)
+        key, trace = idempotency_key(request), traceparent(request)
         return _submitted(await tasks.retry(task_id, key=key, traceparent=trace, wait_s=wait_s))
 
     return [
@@ -119,7 +119,10 @@ def _submitted(submitted: Submitted) -> web.Response:
     return json_answer(submitted.view(), status=status, headers=headers)
 
 
-def _slot(request: web.Request, index: int, outcome: Submitted | VectorizeError) -> object:
+def batch_slot(
+    request: web.Request, index: int, outcome: Submitted | VectorizeError
+) -> dict[str, object]:
+    """What became of one task of several: its id and state, or its refusal."""
     if isinstance(outcome, VectorizeError):
         told = problem_of(outcome, instance=request.path, request_id=request_id_of(request))
         return {"index": index, "error": told}
@@ -127,7 +130,7 @@ def _slot(request: web.Request, index: int, outcome: Submitted | VectorizeError)
     return {"index": index, "task_id": outcome.order.task_id, "status": status}
 
 
-def _of_all(refused: list[VectorizeError]) -> VectorizeError:
+def of_all(refused: list[VectorizeError]) -> VectorizeError:
     """The one error a batch without any accepted task is answered with."""
     for error in refused:
         if rule_of(error).retryable:
@@ -135,7 +138,8 @@ def _of_all(refused: list[VectorizeError]) -> VectorizeError:
     return InvalidRequest(field="tasks", reason=f"none of the {len(refused)} tasks was accepted")
 
 
-def _key(request: web.Request) -> str | None:
+def idempotency_key(request: web.Request) -> str | None:
+    """The header `Idempotency-Key`; raise InvalidRequest for what is none."""
     key = request.headers.get(IDEMPOTENCY_KEY)
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         reason = f"must be 1–{LONGEST_KEY} printable characters"
@@ -143,6 +147,7 @@ def _key(request: web.Request) -> str | None:
     return key
 
 
-def _traceparent(request: web.Request) -> str | None:
+def traceparent(request: web.Request) -> str | None:
+    """The caller's trace, if it gave a sound one."""
     given = request.headers.get("traceparent")
     return given if given is not None and _TRACEPARENT.fullmatch(given) else None

@@ -11,10 +11,48 @@ class DocumentSettings(BaseModel):
     model_config = SECTION
 
     max_file_bytes: int = Field(
-        6_000_000,
+        104_857_600,
         ge=1,
         le=1_073_741_824,
-        description="Largest file of a task; in base64 it must fit into service.max_body_bytes.",
+        description="Largest file; in base64 it must also fit into service.max_body_bytes.",
+    )
+    inline_bytes: int = Field(
+        262_144,
+        ge=0,
+        le=8_388_608,
+        description="Files up to this travel in their task's record, larger ones as blobs.",
+    )
+    max_upload_bytes: int = Field(
+        1_073_741_824,
+        ge=1,
+        le=68_719_476_736,
+        description="Most bytes of one POST /tasks/upload, all files together.",
+    )
+    blob_url: str = Field(
+        "",
+        max_length=2048,
+        description="Where blobs are kept: file:///folder, s3://, gs://, az://; empty: a folder "
+        "in service.data_dir. Masters and extract workers need the same.",
+    )
+    blob_extra_hours: int = Field(
+        24,
+        ge=1,
+        le=87_600,
+        description="A blob goes so long after task.retention_hours since it was last sent.",
+    )
+    fetch_timeout_s: float = Field(
+        60.0, gt=0, le=3600, description="Longest fetch of a document from its URL."
+    )
+    fetch_allowed_hosts: str = Field(
+        "",
+        max_length=4096,
+        description="Hosts that may be fetched from although private: names, host:port, "
+        "addresses, CIDR, with commas between.",
+    )
+    fetch_ports: str = Field(
+        "80,443",
+        pattern=r"^\d{1,5}(,\d{1,5})*$",
+        description="Ports that may be fetched from, with commas between.",
     )
     chunk_tokens: int = Field(
         256,

@@ -2,16 +2,25 @@
 
 import asyncio
 from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from aiohttp import MultipartWriter, web
 
+from models.blob_refs import BlobRef
 from tests.harness import Client, Log
 from tests.harness.files import FORMATS, pdf
 from tests.harness.waiting import until
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-SETTINGS = {"VECTORIZE_MASTER_TASK_DEFAULT_MODEL": MINILM}
+SETTINGS = {
+    "VECTORIZE_MASTER_TASK_DEFAULT_MODEL": MINILM,
+    "VECTORIZE_MASTER_DOCUMENT_INLINE_BYTES": "1000",
+    "VECTORIZE_MASTER_DOCUMENT_FETCH_ALLOWED_HOSTS": "127.0.0.1/32",
+    "VECTORIZE_MASTER_DOCUMENT_FETCH_PORTS": "80,443," + ",".join(map(str, range(20000, 20050))),
+}
 #: Far apart from each other, each with a question that only it answers.
 PAGES = (
     "The lighthouse keeper climbs the stairs every evening to light the lamp for the ships.",
@@ -161,3 +170,91 @@ async def test_a_wrong_document_is_refused_at_the_door(
 ) -> None:
     answer = await client.post("/tasks/submit", body(b"x") | more)
     assert (answer.status, answer.json["field"]) == (422, field), answer.text
+
+
+async def upload(client: Client, *files: tuple[str, bytes], **task: Any) -> list[dict[str, Any]]:
+    """Upload files and wait for the ends of their tasks."""
+    form = MultipartWriter("form-data")
+    for name, content in files:
+        part = form.append(content, {"Content-Type": "application/octet-stream"})
+        part.set_content_disposition("form-data", name="file", filename=name, quote_fields=False)
+    part = form.append_json(task)
+    part.set_content_disposition("form-data", name="task")
+    answer = await client.ask(
+        "POST", "/tasks/upload", raw=await form.as_bytes(),
+        headers={"Content-Type": f"multipart/form-data; boundary={form.boundary}"},
+    )  # fmt: skip
+    assert answer.status == 202, answer.text
+    return [await client.final(slot["task_id"]) for slot in answer.json["tasks"]]
+
+
+async def test_uploaded_files_are_read_from_the_blob_store(client: Client, collection: str) -> None:
+    files = [("a.pdf", pdf(PAGES[:2])), ("b.txt", PAGES[2].encode())]
+    tasks = await upload(client, *files, collection=collection, **CUT)
+    assert [task["status"] for task in tasks] == ["completed"] * 2
+    assert [task["document"]["format"] for task in tasks] == ["pdf", "text"]
+    best = (await hits(client, QUESTIONS[2], collection))[0]
+    assert best["filename"] == "b.txt"
+
+
+async def test_a_file_that_is_too_large_for_its_record_is_read_all_the_same(
+    client: Client, log: Log, collection: str
+) -> None:
+    content = "\n\n".join(PAGES * 20).encode()
+    task = await read(client, content, collection=collection)
+    assert task["status"] == "completed"
+    records = await log.records("tasks")
+    assert any(b"blob:sha256:" in (record.value or b"") for record in records)
+    ref = str(BlobRef.of(content))
+    again = {**body(b"", task_id=f"ref-{collection}", collection=collection), "data": ref}
+    await client.post("/tasks/submit?wait=60", again)
+    assert (await client.final(again["task_id"]))["total_items"] == task["total_items"]
+
+
+async def test_a_blob_that_is_not_there_fails_by_name(client: Client, collection: str) -> None:
+    gone = body(b"x", collection=collection) | {"data": str(BlobRef.of(b"never sent"))}
+    answer = await client.post("/tasks/submit?wait=60", gone)
+    task = await client.final(answer.json["task_id"])
+    (item,) = (await client.get(f"/tasks/{task['task_id']}/result")).json["items"]
+    assert (task["status"], item["error"]["code"]) == ("failed", "document_gone")
+
+
+@asynccontextmanager
+async def serving(content: bytes) -> AsyncIterator[str]:
+    """A server of documents on one of the ports that may be fetched from."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=404 if "gone" in request.path else 200, body=content)
+
+    app = web.Application()
+    app.router.add_get("/{name}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    for port in range(20000, 20050):
+        with suppress(OSError):
+            site = web.TCPSite(runner, "127.0.0.1", port)
+            await site.start()
+            break
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_document_is_fetched_from_its_url_unless_it_must_not_be(
+    client: Client, collection: str
+) -> None:
+    async with serving(pdf(PAGES)) as url:
+        answers = [
+            await client.post(
+                "/tasks/submit?wait=60", body(b"x", collection=collection) | {"data": where}
+            )
+            for where in (f"{url}/a.pdf", f"{url}/gone.pdf", "http://127.0.0.2:80/a")
+        ]
+        tasks = [await client.final(answer.json["task_id"]) for answer in answers]
+    assert [task["status"] for task in tasks] == ["completed", "failed", "failed"]
+    assert tasks[0]["document"]["pages"] == 3
+    assert "404" in tasks[1]["error"]
+    assert "not public" in tasks[2]["error"]
+    result = (await client.get(f"/tasks/{tasks[2]['task_id']}/result")).json
+    assert result["items"][0]["error"]["code"] == "document_fetch_failed"

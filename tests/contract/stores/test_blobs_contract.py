@@ -10,7 +10,7 @@ import pytest
 
 from stores.blob_calls import BlobOptions
 from stores.blob_errors import BlobDamaged, BlobGone, BlobTooLarge
-from stores.blob_refs import BlobRef
+from models.blob_refs import BlobRef
 from stores.blob_sweep import DELETES
 from stores.blobs import PART_BYTES, Blobs
 

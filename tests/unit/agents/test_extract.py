@@ -10,7 +10,7 @@ import pytest
 
 from agents.extract import UNREAD, Extract
 from models.documents import Chunk, ChunkOptions, DocumentRefused, Extraction, PageFault, Place
-from models.errors import BrokerUnavailable, UnknownModel
+from models.errors import BlobStoreUnavailable, BrokerUnavailable, UnknownModel
 from models.events import Extracted, PagesRead
 from models.files import FileOrder
 from models.manifests import KeptChunk
@@ -96,6 +96,7 @@ class FakeRevisions:
 
     def __init__(self) -> None:
         self.closed: list[tuple[int, FileOrder]] = []
+        self.given_up: list[FileOrder] = []
 
     async def compare(self, partition: int, order: FileOrder, found: Extraction) -> FakeRevision:
         kept = [KeptChunk(key="b", index=1, place=Place(page=1))]
@@ -104,6 +105,23 @@ class FakeRevisions:
     async def close(self, partition: int, order: FileOrder) -> None:
         self.closed.append((partition, order))
 
+    async def give_up(self, order: FileOrder) -> None:
+        self.given_up.append(order)
+
+
+class FakeObtainer:
+    """Knows one document, or that it is gone."""
+
+    def __init__(self) -> None:
+        self.found: bytes | Exception = b"from elsewhere"
+        self.asked: list[str | None] = []
+
+    async def content(self, order: FileOrder) -> bytes:
+        self.asked.append(order.document.url or order.document.blob)
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
 
 class Bench:
     def __init__(self, found: Extraction | Exception = WHOLE, *marked: str) -> None:
@@ -111,9 +129,11 @@ class Bench:
         self.reader = FakeReader(found)
         self.cache = FakeCache(*marked)
         self.revisions = FakeRevisions()
+        self.obtainer = FakeObtainer()
         self.tokenizer: Path | Exception = Path("tokenizer.json")
         self.extract = Extract(
             tools(self.producer),
+            obtainer=self.obtainer,
             reader=self.reader,
             revisions=self.revisions,
             tokenizer_of=self._tokenizer,
@@ -277,6 +297,35 @@ async def test_without_the_broker_no_unit_goes_ahead_of_its_reading() -> None:
     with pytest.raises(BrokerUnavailable):
         await bench.take()
     assert bench.units == []
+
+
+ELSEWHERE = DocumentFacts(url="https://x/a.pdf", chunks=ChunkOptions(tokens=64)).model_dump()
+
+
+async def test_a_document_elsewhere_is_obtained_and_one_that_came_along_is_not() -> None:
+    here, there = Bench(), Bench()
+    await here.take()
+    await there.take(document=ELSEWHERE)
+    assert (here.obtainer.asked, there.obtainer.asked) == ([], ["https://x/a.pdf"])
+    assert there.reader.asked[0][0] == b"from elsewhere"
+
+
+async def test_a_document_that_is_gone_fails_and_an_outage_is_waited_out() -> None:
+    gone, away = Bench(), Bench()
+    gone.obtainer.found = DocumentRefused(ItemErrorCode.DOCUMENT_GONE, "gone")
+    away.obtainer.found = BlobStoreUnavailable()
+    await gone.take(document=ELSEWHERE)
+    assert gone.told.failures[0].code is ItemErrorCode.DOCUMENT_GONE
+    with pytest.raises(BlobStoreUnavailable):
+        await away.take(document=ELSEWHERE)
+    assert kinds_of(away.producer) == ["unit_started"]
+
+
+async def test_a_document_that_cannot_be_closed_is_given_up() -> None:
+    bench = Bench()
+    await bench.extract.poison(file_record(closing=True), RuntimeError("x"), 5)
+    assert [order.closing for order in bench.revisions.given_up] == [True]
+    assert bench.producer.sent == []
 
 
 async def test_a_document_that_breaks_the_stage_fails_and_what_is_no_file_is_buried() -> None:

@@ -1,5 +1,6 @@
 """Small documents, made by the programs' own writers or byte by byte."""
 
+import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
@@ -11,6 +12,8 @@ import pptx
 import xlsxwriter
 from pptx.util import Inches
 
+#: What an entry of an old container's directory names where it names no other.
+NO_ENTRY = 0xFFFFFFFF
 ODF_SPACES = " ".join(
     f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
     for name in ("office", "text", "table")
@@ -57,12 +60,16 @@ def pdf_stream(data: bytes, extra: bytes = b"") -> bytes:
     return head + b"\nstream\n" + packed + b"\nendstream"
 
 
-def pdf(pages: Sequence[str], trailer: bytes = b"") -> bytes:
-    """A PDF with a page for each text, a line for each line."""
+def pdf(
+    pages: Sequence[str], trailer: bytes = b"", bookmarks: Sequence[tuple[str, int]] = ()
+) -> bytes:
+    """A PDF with a page for each text, a line for each line; bookmarks lead to a page's index."""
     font = b"<</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>"
     kids = b" ".join(b"%d 0 R" % (4 + 2 * index) for index in range(len(pages)))
+    last = 4 + 2 * len(pages)
+    outlines = b" /Outlines %d 0 R" % last
     objects = [
-        b"<</Type /Catalog /Pages 2 0 R>>",
+        b"<</Type /Catalog /Pages 2 0 R%s>>" % (outlines if bookmarks else b""),
         b"<</Type /Pages /Count %d /Kids [%s]>>" % (len(pages), kids),
         font,
     ]
@@ -72,6 +79,12 @@ def pdf(pages: Sequence[str], trailer: bytes = b"") -> bytes:
             b"/Resources <</Font <</F 3 0 R>>>>>>" % (5 + 2 * index)
         )
         objects.append(pdf_stream(_shown(text)))
+    if bookmarks:
+        objects.append(b"<</First %d 0 R /Last %d 0 R>>" % (last + 1, last + len(bookmarks)))
+    for at, (title, index) in enumerate(bookmarks, start=last + 1):
+        following = b" /Next %d 0 R" % (at + 1) if at < last + len(bookmarks) else b""
+        told = (title.encode(), last, 4 + 2 * index, following)
+        objects.append(b"<</Title (%s) /Parent %d 0 R /Dest [%d 0 R /Fit]%s>>" % told)
     return pdf_objects(objects, b"/Root 1 0 R " + trailer)
 
 
@@ -124,6 +137,56 @@ def workbook(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
             for at, row in enumerate(rows):
                 sheet.write_row(at, 0, row)
     return file.getvalue()
+
+
+def old_workbook(sheet: str, rows: Sequence[Sequence[str | float]]) -> bytes:
+    """A workbook of Excel 97, in the container of its time."""
+    bound = struct.pack("<BB", len(sheet), 0) + sheet.encode("latin-1")
+    start = _record(0x809, struct.pack("<HH12x", 0x600, 5))
+    begins = len(start) + 4 + 6 + len(bound) + 4
+    start += _record(0x85, struct.pack("<LBB", begins, 0, 0) + bound) + _record(0x0A, b"")
+    cells = b"".join(
+        _cell(row, column, value)
+        for row, values in enumerate(rows)
+        for column, value in enumerate(values)
+    )
+    stream = start + _record(0x809, struct.pack("<HH12x", 0x600, 0x10)) + cells
+    return ole("Workbook", stream + _record(0x0A, b""))
+
+
+def _record(kind: int, data: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(data)) + data
+
+
+def _cell(row: int, column: int, value: str | float) -> bytes:
+    place = struct.pack("<HHH", row, column, 0)
+    if isinstance(value, str):
+        text = struct.pack("<HB", len(value), 1) + value.encode("utf-16-le")
+        return _record(0x204, place + text)
+    return _record(0x203, place + struct.pack("<d", value))
+
+
+def ole(name: str, stream: bytes) -> bytes:
+    """A container with one stream: a header, a table of sectors, a directory, the stream."""
+    stream = stream.ljust(max(4096, -(-len(stream) // 512) * 512), b"\0")
+    count = len(stream) // 512
+    chain = [0xFFFFFFFD, 0xFFFFFFFE, *range(3, 2 + count), 0xFFFFFFFE]
+    table = struct.pack(f"<{len(chain)}L", *chain).ljust(512, b"\xff")
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack(
+        "<HHHHH6xLLLLLLLLL", 0x3E, 3, 0xFFFE, 9, 6, 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0
+    )  # fmt: skip
+    directory = (
+        _ole_entry("Root Entry", 5, 1, 0xFFFFFFFE, 0)
+        + _ole_entry(name, 2, NO_ENTRY, 2, len(stream))
+    )  # fmt: skip
+    places = struct.pack("<L", 0).ljust(436, b"\xff")
+    return (header + places).ljust(512, b"\0") + table + directory.ljust(512, b"\0") + stream
+
+
+def _ole_entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
+    spelled = (name + "\0").encode("utf-16-le")
+    links = struct.pack("<HBBLLL", len(spelled), kind, 1, NO_ENTRY, NO_ENTRY, child)
+    return (spelled.ljust(64, b"\0") + links).ljust(116, b"\0") + struct.pack("<LQ", start, size)
 
 
 def odt(body: str) -> bytes:

@@ -49,7 +49,7 @@ def test_a_presentation_is_read_slide_by_slide() -> None:
 
 
 def test_a_workbook_is_read_sheet_by_sheet() -> None:
-    rows = [["name", "size"], ["ant\nqueen", 1.5], [], ["", 3.0], [True]]
+    rows: list[list[object]] = [["name", "size"], ["ant\nqueen", 1.5], [], ["", 3.0], [True]]
     first, second = pages(making.workbook({"Data": rows, "Empty": []}))
     assert first.text == "name | size\nant queen | 1.5\n| 3\nTRUE".replace("\n|", "\n |")
     assert (first.number, first.sheet, second.sheet) == (1, "Data", "Empty")
@@ -120,6 +120,20 @@ def test_a_title_that_is_the_first_heading_is_said_once() -> None:
 def test_html_is_read_in_the_charset_it_states() -> None:
     page = '<html><head><meta charset="windows-1251"></head><p>Привет</p></html>'
     assert text(page.encode("cp1251")) == "Привет"
+
+
+def test_what_xhtml_closes_at_once_does_not_swallow_the_page() -> None:
+    chapter = (
+        '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title/>'
+        '<script src="x.js"/></head><body><a id="p"/><p>one<br/>two</p></body></html>'
+    )
+    [page] = pages(making.epub({"a": chapter}))
+    assert page.text == "one\ntwo"
+
+
+def test_an_old_workbook_is_read() -> None:
+    [page] = pages(making.old_workbook("Data", [["name", 1.5], ["größer", 2.0]]))
+    assert (page.sheet, page.text) == ("Data", "name | 1.5\ngrößer | 2")
 
 
 def test_a_mail_is_its_headers_its_text_and_the_names_of_what_is_attached() -> None:
@@ -200,3 +214,31 @@ def test_more_characters_than_allowed_are_refused(content: bytes) -> None:
     refused = refusal(content, limits=ReadingLimits(max_chars=100))
     assert refused.code is ItemErrorCode.DOCUMENT_TOO_LARGE
     assert "document.max_chars" in refused.message
+
+
+def test_the_bookmarks_of_a_pdf_are_its_headings() -> None:
+    first, second = pages(making.pdf(["cover\nPart  One\ntext", "more\nEnd"], bookmarks=[
+        ("Part One", 0), ("not in the text", 0), ("End", 1),
+    ]))  # fmt: skip
+    assert first.headings == (Heading(1, "Part One", 6), Heading(1, "not in the text", 6))
+    assert second.headings == (Heading(1, "End", 5),)
+
+
+@pytest.mark.parametrize(
+    "line, title",
+    [
+        ("# A", "A"), ("## A ##", "A"), ("# C#", "C#"), ("   # A", "A"), ("A\n===", "A"),
+        ("A\n---", "A"), ("#A", None), ("    # A", None), ("#", None), ("```\n# A\n```", None),
+        ("---\n# A\n---\n", None), ("\n---", None),
+    ],
+)  # fmt: skip
+def test_markdown_headings_are_those_of_the_standard(line: str, title: str | None) -> None:
+    [page] = pages(f"{line}\n\ntext".encode(), "md")
+    assert [heading.title for heading in page.headings] == ([title] if title else [])
+
+
+def test_no_pattern_takes_longer_than_the_text_is_long() -> None:
+    """Each of these is tried in a million ways by a pattern that is written without care."""
+    for content in (b"<?a?>" * 1600, b"<!---->" * 1100, b"# " + b" \t" * 100_000 + b"x",
+                    b"---\n" * 50_000, b"[" * 8000, b"<!DOCTYPE[" * 800):  # fmt: skip
+        assert pages(content + b"\n\nwords", "md")

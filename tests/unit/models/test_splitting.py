@@ -10,7 +10,6 @@ from models.errors import InvalidRequest, LimitExceeded
 from models.splitting import (
     TaskLimits,
     check_request,
-    file_bytes,
     json_bytes,
     refused_items,
     split,
@@ -161,27 +160,15 @@ def document(data: str) -> TaskRequest:
     return TaskRequest.model_validate({"task_type": "document_vectorization", "data": data})
 
 
-@pytest.mark.parametrize("data", ["AAECA/8=", " AAEC\nA/8=\r\n"])
-def test_a_files_bytes_are_its_base64_however_its_lines_are_broken(data: str) -> None:
-    assert file_bytes(document(data)) == b"\x00\x01\x02\x03\xff"
-    check_request(document(data), TaskLimits())
-
-
-@pytest.mark.parametrize("data", ["YQ", "Y-==", "é", "http://x/y", "a,b", "YQ==YQ=="])
-def test_what_is_no_base64_is_refused_and_never_shown(data: str) -> None:
-    with pytest.raises(InvalidRequest, match="data: is no base64") as caught:
-        check_request(document(data), TaskLimits())
-    assert caught.value.given is None
-
-
-def test_an_empty_file_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="data: the file is empty"):
-        check_request(document(""), TaskLimits())
+@pytest.mark.parametrize("data", ["YWI=", f"blob:sha256:{'a' * 64}:2", "https://example.org/a.pdf"])
+def test_a_document_may_be_in_the_request_a_blob_or_elsewhere(data: str) -> None:
+    check_request(document(data), TaskLimits(max_file_bytes=2))
 
 
 def test_a_file_over_the_limit_is_refused_with_limit_size_and_setting() -> None:
     check_request(document("YWI="), TaskLimits(max_file_bytes=2))
-    with pytest.raises(LimitExceeded) as caught:
-        check_request(document("YWJj"), TaskLimits(max_file_bytes=2))
-    told = caught.value
-    assert (told.limit, told.given, told.setting) == (2, 3, "document.max_file_bytes")
+    for data in ("YWJj", f"blob:sha256:{'a' * 64}:3"):
+        with pytest.raises(LimitExceeded) as caught:
+            check_request(document(data), TaskLimits(max_file_bytes=2))
+        told = caught.value
+        assert (told.limit, told.given, told.setting) == (2, 3, "document.max_file_bytes")

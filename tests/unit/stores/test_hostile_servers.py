@@ -235,7 +235,7 @@ async def test_a_passing_trouble_of_the_server_may_be_tried_again(status: int) -
     )
     assert isinstance(failure, StatusRefused)
     assert (failure.transient, failure.retry_after_s) == (True, 7.0)
-    assert failure.message == f"document_url: files.test answered with status {status}"
+    assert failure.message == f"data: files.test answered with status {status}"
 
 
 async def test_nobody_listening_may_be_tried_again(free_port: int) -> None:

@@ -155,7 +155,7 @@ def test_there_are_enough_of_them() -> None:
 
 @pytest.mark.parametrize("url", HOSTILE.values(), ids=HOSTILE.keys())
 async def test_a_hostile_url_does_not_reach_the_inside(url: str, canary: Served) -> None:
-    with pytest.raises(UrlRefused, match="document_url: "):
+    with pytest.raises(UrlRefused, match="data: "):
         await fetcher(canary).fetch(url.replace("PORT", str(canary.port)))
 
 
@@ -233,7 +233,7 @@ async def test_a_refusal_names_neither_the_address_nor_the_query(canary: Served)
     with pytest.raises(UrlRefused) as caught:
         await fetcher(canary).fetch("http://pod.test/path?token=secret")
     assert caught.value.message == (
-        "document_url: pod.test leads to an address that is not public; private ones can be "
+        "data: pod.test leads to an address that is not public; private ones can be "
         "opened by the setting document.fetch_allowed_hosts"
     )
     assert caught.value.__suppress_context__, "a traceback would show the whole URL"

@@ -80,7 +80,7 @@ def test_a_good_url_is_not_refused(url: str) -> None:
 
 @pytest.mark.parametrize("url", BAD.values(), ids=BAD.keys())
 def test_a_bad_url_is_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(UrlRefused, match="document_url: ") as caught:
+    with pytest.raises(UrlRefused, match="data: ") as caught:
         target_of(url, RULES)
     assert not caught.value.transient
     assert len(caught.value.message) < 300
@@ -129,7 +129,7 @@ def test_a_redirect_leads_on(location: str, place: str) -> None:
 )
 def test_a_redirect_is_judged_like_the_first_url(location: str) -> None:
     target = target_of("https://example.com/folder/a", RULES)
-    with pytest.raises(UrlRefused, match="document_url: "):
+    with pytest.raises(UrlRefused, match="data: "):
         redirect_of(target, location, RULES)
 
 

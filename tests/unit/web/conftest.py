@@ -8,13 +8,14 @@ from typing import Any
 
 import orjson
 import pytest
-from aiohttp import ClientResponse, web
+from aiohttp import ClientResponse, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.unit.web.fakes import (
     CATALOG,
     LIMITS,
+    FakeBlobs,
     FakeBoard,
     FakeCache,
     FakeLog,
@@ -53,6 +54,7 @@ class Site:
         self.workers = FakeWorkers()
         self.shelf = FakeShelf()
         self.queue = FakeQueue()
+        self.blobs = FakeBlobs()
         self.registry = CollectorRegistry()
         self.parts = WebParts(
             log=self.log,
@@ -60,6 +62,7 @@ class Site:
             owners=self.owners,
             cache=self.cache,
             vectors=self.vectors,
+            blobs=self.blobs,
             asker=self.workers,
             dead_letters=self.shelf,
             queue=self.queue,
@@ -84,6 +87,15 @@ class Site:
     async def post(self, path: str, body: object = None, **kwargs: Any) -> Answer:
         data = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body))
         return await self._answer(await self.client.post(path, data=data, **kwargs))
+
+    async def upload(self, *files: tuple[str, bytes], task: object = None, **more: Any) -> Answer:
+        """Upload files by their names, with the fields of their tasks."""
+        form = FormData(quote_fields=False)  # names as curl sends them
+        for name, content in files:
+            form.add_field("file", io.BytesIO(content), filename=name)
+        if task is not None:
+            form.add_field("task", orjson.dumps(task).decode(), content_type="application/json")
+        return await self._answer(await self.client.post("/tasks/upload", data=form, **more))
 
     async def delete(self, path: str, **kwargs: Any) -> Answer:
         return await self._answer(await self.client.delete(path, **kwargs))

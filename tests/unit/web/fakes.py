@@ -1,13 +1,14 @@
 """Tiny fakes of all that lies below a master's HTTP side."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from embedding.catalog import Catalog, ModelEntry
+from models.blob_refs import BlobRef
 from models.dead_letters import DeadLetter, DeadPage, Redriven
 from models.encoding import EncodeOptions
 from models.errors import (
@@ -28,6 +29,7 @@ from models.tasks import TaskRequest, body_hash
 from models.units import ItemFailure, SourcePlace
 from models.vectors import Hit, Passport, Space, StoredVector, Vector
 from models.workers import WorkerBeat
+from stores.blob_errors import BlobsUnavailable, BlobTooLarge
 from web.limits import WebLimits
 
 MODEL = ModelEntry(
@@ -42,7 +44,11 @@ MODEL = ModelEntry(
 OTHER = ModelEntry(name="other", revision="1", dimension=8, max_tokens=16, backend="hashing")
 CATALOG = Catalog([MODEL, OTHER], MODEL.name)
 LIMITS = WebLimits(
-    task=TaskLimits(max_items=10_000, max_text_bytes=1000, max_metadata_bytes=200),
+    task=TaskLimits(
+        max_items=10_000, max_text_bytes=1000, max_metadata_bytes=200, max_file_bytes=5000
+    ),
+    inline_file_bytes=100,
+    max_upload_bytes=20_000,
     read_timeout_s=0.5,
     verdict_timeout_s=0.3,
     max_wait_s=5,
@@ -172,6 +178,29 @@ class FakeOwners:
         if self.away:
             raise OwnerUnavailable
         return self.all
+
+
+class FakeBlobs:
+    """Keeps everything; `down` is an outage."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+        self.down = False
+
+    async def put(self, content: bytes) -> BlobRef:
+        if self.down:
+            raise BlobsUnavailable("the blob store is away")
+        ref = BlobRef.of(content)
+        self.held[str(ref)] = content
+        return ref
+
+    async def put_stream(self, chunks: AsyncIterator[bytes], max_bytes: int) -> BlobRef:
+        content = b""
+        async for chunk in chunks:
+            content += chunk
+            if len(content) > max_bytes:
+                raise BlobTooLarge(limit=max_bytes)
+        return await self.put(content)
 
 
 @dataclass

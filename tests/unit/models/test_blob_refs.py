@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stores.blob_refs import BlobRef
+from models.blob_refs import BlobRef
 
 HASH = "a" * 64
 

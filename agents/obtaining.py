@@ -1,0 +1,95 @@
+"""Obtaining a document's bytes from the blob store, or from a foreign server.
+
+Our own blob store is waited for, as long as it takes; a foreign server is asked a few times and
+then the document fails: what stands behind it in its partition must not wait for a stranger.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from models.blob_refs import BlobRef
+from models.documents import DocumentRefused
+from models.errors import BlobStoreUnavailable
+from models.files import FileOrder
+from models.states import ItemErrorCode
+from stores.blob_errors import BlobFailed
+from stores.fetch_errors import FetchFailed, FetchTooLarge
+
+log = structlog.get_logger("agents.obtaining")
+
+#: Waits before a foreign server is asked again.
+ASK_AGAIN_S = (1.0, 4.0)
+
+
+class Fetched(Protocol):
+    """What a server delivered."""
+
+    @property
+    def content(self) -> bytes:
+        """The document."""
+
+
+class Fetcher(Protocol):
+    """Fetches from foreign servers, and from no private address."""
+
+    async def fetch(self, url: str) -> Fetched:
+        """Fetch a document; raises FetchFailed."""
+
+
+class BlobReader(Protocol):
+    """Reads blobs."""
+
+    async def get(self, ref: BlobRef) -> bytes:
+        """Read one; raises BlobFailed."""
+
+
+class Obtainer:
+    """Gives the bytes of a document, wherever they are."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        blobs: BlobReader,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Ask `fetcher` for URLs and `blobs` for blobs."""
+        self._fetcher = fetcher
+        self._blobs = blobs
+        self._sleep = sleep
+
+    async def content(self, order: FileOrder) -> bytes:
+        """The document; raises DocumentRefused, and BlobStoreUnavailable: try again later."""
+        document = order.document
+        if document.url is not None:
+            return await self._fetched(document.url, order.task_id)
+        return await self._read(BlobRef.parse(document.blob or ""))
+
+    async def _fetched(self, url: str, task_id: str) -> bytes:
+        for wait_s in (*ASK_AGAIN_S, None):
+            try:
+                return (await self._fetcher.fetch(url)).content
+            except FetchFailed as error:
+                if wait_s is None or not error.transient:
+                    raise _refused(error) from error
+                log.info("fetch_again", task_id=task_id, wait_s=wait_s, reason=error.message)
+                await self._sleep(wait_s)
+        raise RuntimeError("neither fetched nor refused. This is a bug.")
+
+    async def _read(self, ref: BlobRef) -> bytes:
+        try:
+            return await self._blobs.get(ref)
+        except BlobFailed as error:
+            if error.transient:
+                raise BlobStoreUnavailable(error.message) from error
+            told = f"{error.message}: send the file again"
+            raise DocumentRefused(ItemErrorCode.DOCUMENT_GONE, told) from error
+
+
+def _refused(error: FetchFailed) -> DocumentRefused:
+    too_large = isinstance(error, FetchTooLarge)
+    code = ItemErrorCode.DOCUMENT_TOO_LARGE if too_large else ItemErrorCode.DOCUMENT_FETCH_FAILED
+    return DocumentRefused(code, error.message)

@@ -1,0 +1,101 @@
+"""Obtaining: our own store is waited for, a stranger's server is not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from agents.obtaining import ASK_AGAIN_S, Obtainer
+from models.blob_refs import BlobRef
+from models.documents import ChunkOptions, DocumentRefused
+from models.errors import BlobStoreUnavailable
+from models.files import FileOrder
+from models.states import ItemErrorCode
+from models.units import DocumentFacts
+from stores.blob_errors import BlobDamaged, BlobFailed, BlobGone, BlobsUnavailable
+from stores.fetch_errors import FetchFailed, FetchTooLarge
+from tests.unit.agents.test_extract import order
+
+REF = BlobRef.of(b"content")
+PASSING, FINAL = FetchFailed("data: busy", transient=True), FetchFailed("data: no such page")
+
+
+@dataclass
+class Fetched:
+    content: bytes
+
+
+class Servers:
+    """Gives its answers in turn; both the stranger's server and the blob store."""
+
+    def __init__(self, *answers: bytes | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[Any] = []
+        self.waited_s: list[float] = []
+
+    async def fetch(self, url: str) -> Fetched:
+        return Fetched(self._next(url))
+
+    async def get(self, ref: BlobRef) -> bytes:
+        return self._next(ref)
+
+    async def sleep(self, seconds: float) -> None:
+        self.waited_s.append(seconds)
+
+    def _next(self, what: object) -> bytes:
+        self.asked.append(what)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def asked_of(**where: str) -> FileOrder:
+    facts = DocumentFacts(chunks=ChunkOptions(tokens=64), **where)
+    return order(document=facts.model_dump())
+
+
+async def obtained(servers: Servers, **where: str) -> bytes:
+    return await Obtainer(servers, servers, sleep=servers.sleep).content(asked_of(**where))
+
+
+async def test_a_blob_is_read_and_a_url_fetched() -> None:
+    servers = Servers(b"one", b"two")
+    assert await obtained(servers, blob=str(REF)) == b"one"
+    assert await obtained(servers, url="https://x/") == b"two"
+    assert servers.asked == [REF, "https://x/"]
+
+
+async def test_a_server_that_is_busy_is_asked_again_with_waits() -> None:
+    servers = Servers(PASSING, PASSING, b"at last")
+    assert await obtained(servers, url="https://x/") == b"at last"
+    assert servers.waited_s == list(ASK_AGAIN_S)
+
+
+@pytest.mark.parametrize(
+    "answers,asked,code",
+    [
+        ([FINAL], 1, ItemErrorCode.DOCUMENT_FETCH_FAILED),
+        ([PASSING] * 3, 3, ItemErrorCode.DOCUMENT_FETCH_FAILED),
+        ([FetchTooLarge(host="x", limit=5, given=6)], 1, ItemErrorCode.DOCUMENT_TOO_LARGE),
+    ],
+)
+async def test_a_document_that_cannot_be_fetched_fails_with_the_reason(
+    answers: list[bytes | Exception], asked: int, code: ItemErrorCode
+) -> None:
+    servers = Servers(*answers)
+    with pytest.raises(DocumentRefused, match="data: ") as caught:
+        await obtained(servers, url="https://x/")
+    assert (caught.value.code, len(servers.asked)) == (code, asked)
+
+
+@pytest.mark.parametrize("error", [BlobGone("it is gone"), BlobDamaged("it is damaged")])
+async def test_a_blob_that_is_gone_or_damaged_is_to_be_sent_again(error: BlobFailed) -> None:
+    with pytest.raises(DocumentRefused, match="send the file again") as caught:
+        await obtained(Servers(error), blob=str(REF))
+    assert caught.value.code is ItemErrorCode.DOCUMENT_GONE
+
+
+async def test_a_blob_store_that_is_away_is_waited_for() -> None:
+    with pytest.raises(BlobStoreUnavailable, match="away"):
+        await obtained(Servers(BlobsUnavailable("away")), blob=str(REF))

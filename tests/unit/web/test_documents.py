@@ -1,0 +1,189 @@
+"""Documents over HTTP: in a task, large ones as claim checks, and as they are by upload."""
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from aiohttp import FormData
+
+from models.blob_refs import BlobRef
+
+SMALL, LARGE = b"x" * 100, b"y" * 101
+
+
+def document(content: bytes = SMALL, **more: Any) -> dict[str, Any]:
+    data = b64encode(content).decode()
+    return {"task_type": "document_vectorization", "data": data, **more}
+
+
+def sent(site: Any) -> list[str]:
+    """The `data` of each task on the log."""
+    return [request.data for request in site.log.records]
+
+
+async def test_a_small_file_travels_in_its_record(site: Any) -> None:
+    answer = await site.post("/tasks/submit", document())
+    assert answer.status == 202
+    assert (answer.body["total_items"], site.blobs.held) == (0, {})
+    assert sent(site) == [b64encode(SMALL).decode()]
+
+
+async def test_a_large_file_becomes_a_blob_and_its_record_a_claim_check(site: Any) -> None:
+    for _ in range(2):
+        assert (await site.post("/tasks/submit", document(LARGE))).status == 202
+    ref = str(BlobRef.of(LARGE))
+    assert (sent(site), site.blobs.held) == ([ref, ref], {ref: LARGE})
+
+
+async def test_the_same_large_file_under_one_key_is_one_task(site: Any) -> None:
+    key = {"Idempotency-Key": "k"}
+    first = await site.post("/tasks/submit", document(LARGE), headers=key)
+    again = await site.post("/tasks/submit", document(LARGE), headers=key)
+    other = await site.post("/tasks/submit", document(LARGE + b"z"), headers=key)
+    assert first.body["task_id"] == again.body["task_id"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (other.status, other.body["type"].rpartition(":")[2]) == (422, "idempotency-conflict")
+
+
+async def test_without_the_blob_store_a_large_file_may_be_sent_again_later(site: Any) -> None:
+    site.blobs.down = True
+    answer = await site.post("/tasks/submit", document(LARGE))
+    assert (answer.status, answer.body["type"].rpartition(":")[2]) == (
+        503, "blob-store-unavailable",
+    )  # fmt: skip
+    assert (answer.body["retryable"], sent(site)) == (True, [])
+    assert (await site.post("/tasks/submit", document(SMALL))).status == 202
+
+
+async def test_a_file_over_the_limit_is_refused_with_limit_size_and_setting(site: Any) -> None:
+    answer = await site.post("/tasks/submit", document(b"x" * 5001))
+    told = answer.body
+    assert (answer.status, told["limit"], told["given"]) == (422, 5000, 5001)
+    assert told["setting"] == "document.max_file_bytes"
+
+
+async def test_each_uploaded_file_is_a_task_with_what_is_the_same_for_all(site: Any) -> None:
+    task = {"metadata": {"k": 1}, "chunk_tokens": 12, "priority": "low"}
+    answer = await site.upload(("a.pdf", SMALL), ("b é.docx", LARGE), task=task)
+    assert (answer.status, answer.body["accepted"], answer.body["refused"]) == (202, 2, 0)
+    assert [slot["filename"] for slot in answer.body["tasks"]] == ["a.pdf", "b é.docx"]
+    assert sent(site) == [str(BlobRef.of(SMALL)), str(BlobRef.of(LARGE))]
+    for request, name in zip(site.log.records, ("a.pdf", "b é.docx"), strict=True):
+        assert (request.filename, request.metadata, request.chunk_tokens) == (name, {"k": 1}, 12)
+        assert request.priority == "low"
+
+
+async def test_one_uploaded_file_may_have_names_of_its_own(site: Any) -> None:
+    task = {"document_id": "d", "task_id": "t-1", "filename": "other.txt"}
+    answer = await site.upload(("a.txt", SMALL), task=task)
+    assert answer.body["tasks"][0]["task_id"] == "t-1"
+    [request] = site.log.records
+    assert (request.document_id, request.filename) == ("d", "other.txt")
+
+
+@pytest.mark.parametrize(
+    "given,shown",
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\temp\\a.txt", "a.txt"),
+        ("/", None),
+        ("a" * 300 + ".pdf", "a" * 255),
+    ],
+)
+async def test_a_files_name_is_never_a_path(site: Any, given: str, shown: str | None) -> None:
+    answer = await site.upload((given, SMALL))
+    assert (answer.status, answer.body["tasks"][0]["filename"]) == (202, shown)
+    assert site.log.records[0].filename == shown
+
+
+async def test_a_file_that_is_too_large_fails_beside_those_that_are_not(site: Any) -> None:
+    answer = await site.upload(("a", SMALL), ("b", b"z" * 5001), ("c", SMALL))
+    assert (answer.status, answer.body["accepted"], answer.body["refused"]) == (202, 2, 1)
+    slot = answer.body["tasks"][1]
+    assert (slot["filename"], slot["error"]["limit"]) == ("b", 5000)
+    assert slot["error"]["setting"] == "document.max_file_bytes"
+
+
+async def test_an_upload_without_any_good_file_is_a_problem_with_its_slots(site: Any) -> None:
+    answer = await site.upload(("a", b"z" * 5001))
+    assert answer.status == 422
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert answer.body["tasks"][0]["error"]["limit"] == 5000
+
+
+async def test_an_empty_file_is_refused_by_name(site: Any) -> None:
+    answer = await site.upload(("a", b""))
+    assert (answer.status, answer.body["tasks"][0]["error"]["reason"]) == (
+        422, "the file is empty",
+    )  # fmt: skip
+
+
+async def test_all_files_of_an_upload_have_a_limit_together(site: Any) -> None:
+    answer = await site.upload(*[(f"{at}", b"z" * 4900) for at in range(5)])
+    assert (answer.status, answer.body["setting"]) == (413, "document.max_upload_bytes")
+    assert sent(site) == []
+
+
+async def test_so_many_files_are_too_many(site: Any) -> None:
+    answer = await site.upload(*[(f"{at}", b"z") for at in range(6)])
+    assert (answer.status, answer.body["setting"]) == (422, "task.max_batch_tasks")
+    assert sent(site) == []
+
+
+@pytest.mark.parametrize(
+    "task,field",
+    [
+        ({"data": "x"}, "task.data"),
+        ({"task_type": "text_vectorization"}, "task.task_type"),
+        ([], "task"),
+    ],
+)
+async def test_what_an_upload_cannot_say_is_refused_by_name(
+    site: Any, task: object, field: str
+) -> None:
+    answer = await site.upload(("a", SMALL), task=task)
+    assert (answer.status, answer.body["field"], sent(site)) == (422, field, [])
+
+
+async def test_a_wrong_field_of_the_tasks_is_told_at_each_file(site: Any) -> None:
+    answer = await site.upload(("a", SMALL), task={"chunk_tokens": 99})
+    assert (answer.status, answer.body["tasks"][0]["error"]["field"]) == (422, "chunk_tokens")
+
+
+async def test_one_name_is_not_for_several_files(site: Any) -> None:
+    answer = await site.upload(("a", SMALL), ("b", SMALL), task={"document_id": "d"})
+    assert (answer.status, answer.body["field"]) == (422, "task.document_id")
+
+
+async def test_a_key_is_one_for_each_file(site: Any) -> None:
+    key = {"Idempotency-Key": "k"}
+    first = await site.upload(("a", SMALL), ("b", LARGE), headers=key)
+    again = await site.upload(("a", SMALL), ("b", LARGE), headers=key)
+    ids = [slot["task_id"] for slot in first.body["tasks"]]
+    assert len(set(ids)) == 2
+    assert [slot["task_id"] for slot in again.body["tasks"]] == ids
+
+
+async def test_an_upload_while_the_blob_store_is_away_may_be_tried_again(site: Any) -> None:
+    site.blobs.down = True
+    answer = await site.upload(("a", SMALL))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+
+
+async def test_what_is_no_upload_is_refused(site: Any) -> None:
+    answer = await site.post("/tasks/upload", {"file": "x"})
+    assert (answer.status, answer.body["field"]) == (422, "Content-Type")
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    for body in (b"", b"--x\r\n", b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\nabc"):
+        answer = await site.post("/tasks/upload", body, headers=headers)
+        assert answer.status in {400, 422}, answer.body
+    answer = await site.post("/tasks/upload", b"x", headers={"Content-Type": "multipart/form-data"})
+    assert answer.status == 400
+    form = FormData()
+    form.add_field("picture", b"x", filename="a")
+    answer = await site._answer(await site.client.post("/tasks/upload", data=form))
+    assert (answer.status, answer.body["field"]) == (422, "picture")
+    form = FormData()
+    form.add_field("task", "{}", content_type="application/json")
+    answer = await site._answer(await site.client.post("/tasks/upload", data=form))
+    assert (answer.status, answer.body["field"]) == (422, "file")

@@ -1,0 +1,201 @@
+"""`POST /tasks/upload`: files as they are, each streamed into the blob store, a task each."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath, PureWindowsPath
+
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from models.blob_refs import BlobRef
+from models.errors import (
+    BlobStoreUnavailable,
+    BodyTooLarge,
+    InvalidRequest,
+    LimitExceeded,
+    MalformedJson,
+    VectorizeError,
+)
+from models.states import TaskType
+from models.strict_json import load_strict
+from stores.blob_errors import BlobsUnavailable, BlobTooLarge
+from web.answers import json_answer
+from web.errors import problem_answer
+from web.limits import WebLimits
+from web.ports import Blobs
+from web.submitting import Submitted
+from web.task_manager import TaskManager
+from web.tasks import batch_slot, idempotency_key, of_all, traceparent
+
+FILE, TASK = "file", "task"
+PIECE_BYTES = 65_536
+LONGEST_TASK_BYTES = 65_536
+LONGEST_NAME = 255
+#: What a client may say of an uploaded document; the rest follows from the file.
+NOT_HERE = frozenset({"data", "task_type"})
+_BROKEN = (ValueError, HttpProcessingError, web.RequestPayloadError, AssertionError, OSError)
+
+
+@dataclass(slots=True)
+class Upload:
+    """What came in one request."""
+
+    files: list[tuple[str | None, BlobRef | VectorizeError]] = field(default_factory=list)
+    """Name and blob of each file, or why it is none."""
+    task: dict[str, object] = field(default_factory=dict)
+    """The fields of each task."""
+
+    def raw_tasks(self) -> list[object]:
+        """The bodies of the tasks of the files that are blobs, in their order."""
+        return [
+            {"filename": name, **self.task, "task_type": TaskType.DOCUMENT, "data": str(blob)}
+            for name, blob in self.files
+            if isinstance(blob, BlobRef)
+        ]
+
+
+class Uploader:
+    """Reads a multipart body part by part; no file is ever whole in memory."""
+
+    def __init__(self, blobs: Blobs, limits: WebLimits) -> None:
+        """Keep files in `blobs`."""
+        self._blobs = blobs
+        self._limits = limits
+
+    async def read(self, request: web.Request) -> Upload:
+        """Read all parts; raise InvalidRequest, BodyTooLarge, BlobStoreUnavailable."""
+        if not request.content_type.startswith("multipart/"):
+            reason = "must be multipart/form-data, with a part `file` for each file"
+            raise InvalidRequest(field="Content-Type", reason=reason, given=request.content_type)
+        told, limit = request.content_length, self._limits.max_upload_bytes
+        if told is not None and told > limit:
+            raise BodyTooLarge(limit=limit, given=told, setting="document.max_upload_bytes")
+        try:
+            return await self._parts(await request.multipart())
+        except _BROKEN as error:
+            raise MalformedJson(reason="the body is no whole multipart/form-data") from error
+
+    async def _parts(self, reader: MultipartReader) -> Upload:
+        upload, budget = Upload(), _Budget(self._limits.max_upload_bytes)
+        while (part := await reader.next()) is not None:
+            if not isinstance(part, BodyPartReader) or part.name not in {FILE, TASK}:
+                named = getattr(part, "name", None) or "a part without a name"
+                reason = f"unknown part; there are: {FILE} (one a file), {TASK} (JSON)"
+                raise InvalidRequest(field=str(named)[:100], reason=reason)
+            if part.name == TASK:
+                upload.task = await self._task(part, budget)
+            else:
+                upload.files.append((_name_of(part), await self._file(part, budget)))
+            self._check_count(len(upload.files))
+        self._check(upload)
+        return upload
+
+    async def _file(self, part: BodyPartReader, budget: "_Budget") -> BlobRef | VectorizeError:
+        limit = self._limits.task.max_file_bytes
+        pieces = budget.pieces(part)
+        try:
+            return await self._blobs.put_stream(pieces, limit)
+        except BlobsUnavailable as error:
+            raise BlobStoreUnavailable(error.message) from error
+        except BlobTooLarge:
+            size = limit
+            async for piece in budget.pieces(part):  # the next part begins behind it
+                size += len(piece)
+            return LimitExceeded(
+                field=FILE,
+                what="the file's size in bytes",
+                limit=limit,
+                given=size,
+                setting="document.max_file_bytes",
+            )
+
+    async def _task(self, part: BodyPartReader, budget: "_Budget") -> dict[str, object]:
+        raw = b""
+        async for piece in budget.pieces(part):
+            raw += piece
+            if len(raw) > LONGEST_TASK_BYTES:
+                reason = f"has more than {LONGEST_TASK_BYTES} bytes"
+                raise InvalidRequest(field=TASK, reason=reason)
+        task = load_strict(raw, max_depth=self._limits.task.max_json_depth)
+        if not isinstance(task, dict):
+            raise InvalidRequest(field=TASK, reason="is a JSON object with the fields of a task")
+        for name in sorted(NOT_HERE & task.keys()):
+            raise InvalidRequest(field=f"{TASK}.{name}", reason="follows from the file")
+        return task
+
+    def _check_count(self, files: int) -> None:
+        limit = self._limits.max_batch_tasks
+        if files > limit:
+            raise LimitExceeded(
+                field=FILE,
+                what="the number of files",
+                limit=limit,
+                given=files,
+                setting="task.max_batch_tasks",
+            )
+
+    def _check(self, upload: Upload) -> None:
+        if not upload.files:
+            raise InvalidRequest(field=FILE, reason="there is no part of this name; send a file")
+        for name in ("document_id", "task_id", "filename"):
+            if len(upload.files) > 1 and name in upload.task:
+                raise InvalidRequest(field=f"{TASK}.{name}", reason="names one file, not several")
+
+
+class _Budget:
+    """How many bytes all parts of a request may have together."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._left = limit
+
+    async def pieces(self, part: BodyPartReader) -> AsyncIterator[bytes]:
+        """The content of a part, piece by piece; raises BodyTooLarge."""
+        while piece := await part.read_chunk(PIECE_BYTES):
+            self._left -= len(piece)
+            if self._left < 0:
+                setting = "document.max_upload_bytes"
+                raise BodyTooLarge(limit=self._limit, given=None, setting=setting)
+            yield part.decode(piece)
+
+
+def _name_of(part: BodyPartReader) -> str | None:
+    """The bare name of a file, never a path."""
+    given = part.filename or ""
+    name = PureWindowsPath(PurePosixPath(given).name).name
+    shown = "".join(letter for letter in name if letter.isprintable())[:LONGEST_NAME].strip()
+    return shown or None
+
+
+def upload_routes(tasks: TaskManager, blobs: Blobs, limits: WebLimits) -> list[web.RouteDef]:
+    """`POST /tasks/upload`."""
+    uploader = Uploader(blobs, limits)
+
+    async def upload(request: web.Request) -> web.Response:
+        key, trace = idempotency_key(request), traceparent(request)
+        found = await uploader.read(request)
+        raw = found.raw_tasks()
+        submitted = iter(
+            await tasks.submit_many({"tasks": raw}, key=key, traceparent=trace) if raw else ()
+        )
+        outcomes = [
+            (name, next(submitted) if isinstance(blob, BlobRef) else blob)
+            for name, blob in found.files
+        ]
+        return _answer(request, outcomes)
+
+    return [web.post("/tasks/upload", upload)]
+
+
+def _answer(
+    request: web.Request, outcomes: list[tuple[str | None, Submitted | VectorizeError]]
+) -> web.Response:
+    slots = [
+        {**batch_slot(request, at, outcome), "filename": name}
+        for at, (name, outcome) in enumerate(outcomes)
+    ]
+    refused = [outcome for _, outcome in outcomes if isinstance(outcome, VectorizeError)]
+    if len(refused) == len(outcomes):
+        return problem_answer(request, of_all(refused), tasks=slots)
+    accepted = len(outcomes) - len(refused)
+    return json_answer({"tasks": slots, "accepted": accepted, "refused": len(refused)}, status=202)
