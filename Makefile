@@ -1,6 +1,6 @@
 # The commands of this project; `make` alone lists them. Extra arguments: make test ARGS="-k cancel"
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop demo test test-gpu check format bench faults stack stack-down stack-status settings-page lock _uv
+.PHONY: help setup run stop demo demo-docs test test-gpu check format bench faults stack stack-down stack-status settings-page lock _uv
 
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -35,6 +35,9 @@ stop: ## End the service and the stack that `make run` started; data stays
 
 demo: $(SYNCED) ## Show what the running service does, step by step
 	@$(PYTHON) -m scripts.demo $(ARGS)
+
+demo-docs: $(SYNCED) ## Index the documents of a folder and search them: make demo-docs DIR=…
+	@$(PYTHON) -m scripts.demo.folder_cli "$(DIR)" $(ARGS)
 
 test: $(SYNCED) ## Run every test but the slow ones
 	@$(PYTHON) -m pytest -m "not slow and not gpu" $(ARGS)

@@ -38,20 +38,31 @@ def progress_on(console: Console, total: int) -> Generator[Show, None, None]:
         yield lambda t: bar.update(shown, completed=t.decided_items, description=pace_of(t))
 
 
-class _PlainProgress:
+class PlainLines:
     """Progress as lines, few enough to read."""
 
     def __init__(self, console: Console) -> None:
+        """Print to `console`."""
         self._console = console
         self._shown_s = 0.0
 
-    def show(self, tally: Tally) -> None:
+    def show(self, line: str, *, over: bool) -> None:
         """Print a line, unless the last one is fresh and this is not the end."""
-        over = tally.decided_items == tally.items
         if over or time.monotonic() - self._shown_s >= PLAIN_EVERY_S:
-            line = f"{tally.decided_items}/{tally.items} texts, {pace_of(tally)}"
             self._console.print(line, markup=False)
             self._shown_s = time.monotonic()
+
+
+class _PlainProgress:
+    """A tally as lines."""
+
+    def __init__(self, console: Console) -> None:
+        self._lines = PlainLines(console)
+
+    def show(self, tally: Tally) -> None:
+        """Print it now and then."""
+        line = f"{tally.decided_items}/{tally.items} texts, {pace_of(tally)}"
+        self._lines.show(line, over=tally.decided_items == tally.items)
 
 
 def pace_of(tally: Tally) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -176,7 +177,7 @@ async def upload(client: Client, *files: tuple[str, bytes], **task: Any) -> list
     """Upload files and wait for the ends of their tasks."""
     form = MultipartWriter("form-data")
     for name, content in files:
-        part = form.append(content, {"Content-Type": "application/octet-stream"})
+        part = form.append(BytesIO(content), {"Content-Type": "application/octet-stream"})
         part.set_content_disposition("form-data", name="file", filename=name, quote_fields=False)
     part = form.append_json(task)
     part.set_content_disposition("form-data", name="task")
@@ -185,7 +186,7 @@ async def upload(client: Client, *files: tuple[str, bytes], **task: Any) -> list
         headers={"Content-Type": f"multipart/form-data; boundary={form.boundary}"},
     )  # fmt: skip
     assert answer.status == 202, answer.text
-    return [await client.final(slot["task_id"]) for slot in answer.json["tasks"]]
+    return [await client.final(slot["task_id"], limit_s=600) for slot in answer.json["tasks"]]
 
 
 async def test_uploaded_files_are_read_from_the_blob_store(client: Client, collection: str) -> None:

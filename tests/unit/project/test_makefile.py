@@ -10,7 +10,7 @@ import pytest
 TARGET = re.compile(r"^([A-Za-z][\w-]*):([^=#]*?)(?:## (.+))?$", re.MULTILINE)
 PROMISED = {
     "setup", "run", "stop", "test", "check", "bench", "faults", "stack", "stack-down",
-    "stack-status", "demo", "settings-page", "format", "lock", "help", "test-gpu",
+    "stack-status", "demo", "settings-page", "format", "lock", "help", "test-gpu", "demo-docs",
 }  # fmt: skip
 
 
