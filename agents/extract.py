@@ -8,7 +8,6 @@ are never of a reading that the row does not know.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +28,7 @@ from streams.codec import BadRecord, decode_file, encode
 from streams.producing import acknowledged
 from streams.records import Record
 from streams.tools import StageTools
+from streams.turns import Turns
 
 log = structlog.get_logger("agents.extract")
 
@@ -53,6 +53,29 @@ class Reader(Protocol):
         progress: Progress,
     ) -> Extraction:
         """Read and cut; raises DocumentRefused. A caller that is cancelled leaves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How documents are read here: by whom, cut for which tokenizer, and in which order."""
+
+    reader: Reader
+    tokenizer_of: Callable[[str], Path | None]
+    """The file of a model's tokenizer, None where it counts words; raises what it raises."""
+    turns: Turns
+    """Those of the reader: urgent documents go first."""
+
+    async def read(self, order: FileOrder, content: bytes, progress: Progress) -> Extraction:
+        """Read a document when it is its turn."""
+        tokenizer = self.tokenizer_of(order.model)
+        async with self.turns.turn(order.lane):
+            return await self.reader.read(
+                content,
+                filename=order.document.filename,
+                tokenizer=tokenizer,
+                options=order.document.chunks,
+                progress=progress,
+            )
 
 
 class Obtainer(Protocol):
@@ -204,27 +227,25 @@ class Extract:
         tools: StageTools,
         *,
         obtainer: Obtainer,
-        reader: Reader,
+        reading: Reading,
         revisions: Revisions,
-        tokenizer_of: Callable[[str], Path | None],
         marks: CancelMarks,
         worker: str,
         at_once: int = 8,
     ) -> None:
-        """`tokenizer_of` gives the file of a model's tokenizer, None where it counts words.
+        """Report as `worker`.
 
         Of documents that do not come in their records so many are held in memory `at_once`,
-        fetched and read; slow servers hold up each other, and nobody else.
+        fetched and waiting; slow servers hold up each other, and nobody else.
         """
-        self._turns = asyncio.Semaphore(at_once)
+        self._held = asyncio.Semaphore(at_once)
         self._obtainer = obtainer
         self._producer = tools.producer
         self._dead_letters = tools.dead_letters
         self._names = tools.names
         self._clock = tools.clock
-        self._reader = reader
+        self._reading = reading
         self._revisions = revisions
-        self._tokenizer_of = tokenizer_of
         self._marks = marks
         self._teller = _Teller(tools, worker)
 
@@ -297,17 +318,11 @@ class Extract:
             await asyncio.wait({reading})
 
     async def _read(self, order: FileOrder, inline: bytes, pages: _Pages) -> Extraction:
-        read = partial(
-            self._reader.read,
-            filename=order.document.filename,
-            tokenizer=self._tokenizer_of(order.model),
-            options=order.document.chunks,
-            progress=pages.note,
-        )
         if order.document.comes_along:
-            return await read(inline)
-        async with self._turns:
-            return await read(await self._obtainer.content(order))
+            return await self._reading.read(order, inline, pages.note)
+        async with self._held:
+            content = await self._obtainer.content(order)
+            return await self._reading.read(order, content, pages.note)
 
     async def _hand_on(self, partition: int, order: FileOrder, found: Extraction) -> None:
         """Tell what the task is made of, durably, then send its units."""

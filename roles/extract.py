@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agents.extract import Extract
+from agents.extract import Extract, Reading
 from agents.obtaining import Obtainer
 from agents.revisions import Revisions
 from config import options
@@ -20,6 +20,7 @@ from streams.readiness import Readiness
 from streams.tables import DurableTable
 from streams.tools import StageTools
 from streams.topics import DOCUMENTS
+from streams.turns import Turns
 
 #: Documents of blobs and URLs that are held in memory, for each process that reads.
 HELD_A_READER = 4
@@ -32,13 +33,14 @@ def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readine
     tools = tools_of(parts, app)
     fetcher = GuardedFetch(options.fetch_options(settings), clock=CLOCK)
     readers = Readers(settings.document.readers, options.reading_limits(settings))
-    tokenizers = Tokenizers(parts)
+    # One turn more than there are processes: it is kept for the high lane.
+    turns = Turns(settings.document.readers + 1)
+    reading = Reading(readers, Tokenizers(parts).file_of, turns)
     extract = Extract(
         tools,
         obtainer=Obtainer(fetcher, open_blobs(settings)),
-        reader=readers,
+        reading=reading,
         revisions=revisions_of(parts, app, tools),
-        tokenizer_of=tokenizers.file_of,
         marks=parts.cache,
         worker=parts.worker,
         at_once=settings.document.readers * HELD_A_READER,

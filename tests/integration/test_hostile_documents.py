@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.integration.test_documents import upload
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0  # a busy machine takes its time
 SETTINGS = {
     f"VECTORIZE_MASTER_DOCUMENT_{name}": value
     for name, value in {
@@ -47,18 +47,27 @@ async def hits() -> AsyncIterator[list[str]]:
     await server.wait_closed()
 
 
-async def neighbours(client: Client, collection: str, flood: asyncio.Task[Any]) -> list[float]:
+async def neighbours(
+    client: Client, collection: str, flood: asyncio.Task[Any]
+) -> dict[str, list[float]]:
     """Send texts and good documents while the flood lasts; the seconds that each took."""
-    took_s = []
-    while not flood.done():
-        begun_s = time.monotonic()
-        text, [document] = await asyncio.gather(
-            client.done("a text beside the flood", collection=collection),
-            upload(client, ("good.txt", b"a good document"), collection=collection),
-        )
-        assert (text["status"], document["status"]) == ("completed", "completed")
-        took_s.append(time.monotonic() - begun_s)
-        await asyncio.sleep(1)
+    took_s: dict[str, list[float]] = {"texts": [], "documents": []}
+
+    async def text() -> list[dict[str, Any]]:
+        return [await client.done("a text beside the flood", collection=collection)]
+
+    async def document() -> list[dict[str, Any]]:
+        return await upload(client, ("good.txt", b"a good document"), collection=collection)
+
+    async def again_and_again(kind: str, send: Callable[[], Awaitable[list[Any]]]) -> None:
+        while not flood.done():
+            begun_s = time.monotonic()
+            [task] = await send()
+            assert task["status"] == "completed"
+            took_s[kind].append(time.monotonic() - begun_s)
+            await asyncio.sleep(0.5)
+
+    await asyncio.gather(again_and_again("texts", text), again_and_again("documents", document))
     return took_s
 
 
@@ -69,23 +78,27 @@ async def test_no_hostile_file_stops_a_worker_or_harms_its_neighbours(
     canary = tmp_path / "canary"
     canary.write_text(SECRET)
     door = Canary(str(canary), hits[0])
-    files = [
-        (f"{at}.{bad.ending or 'bin'}", bad.make(door)) for at, bad in enumerate(CORPUS.values())
-    ]
-    flood = asyncio.create_task(upload(client, *files, collection=collection, priority="low"))
+    made = {name: bad.make(door) for name, bad in CORPUS.items()}
+    # An empty file is refused at the door, and becomes no task.
+    files = {name: content for name, content in made.items() if content}
+    named = [(f"x.{CORPUS[name].ending or 'bin'}", content) for name, content in files.items()]
+    flood = asyncio.create_task(upload(client, *named, collection=collection, priority="low"))
     took_s = await neighbours(client, collection, flood)
     tasks = await flood
-    for (name, bad), task in zip(CORPUS.items(), tasks, strict=True):
+    for name, task in zip(files, tasks, strict=True):
         result = (await client.get(f"/tasks/{task['task_id']}/result?vectors=false")).json
+        bad = CORPUS[name]
         codes = {item["error"]["code"] for item in result["items"] if "error" in item}
         if task["status"] == "completed":
             assert bad.text is not None, name
         else:
-            assert (task["status"], codes <= set(bad.codes), len(codes)) == ("failed", True, 1), (
-                name
-            )
+            assert task["status"] == "failed", name
+            assert codes <= set(bad.codes), f"{name}: {task['error']}"
         assert SECRET not in str(result), name
     assert len(hits) == 1
     assert service.pid == before
     assert service.alive
-    print(f"{len(tasks)} hostile files; neighbours: {len(took_s)}, slowest {max(took_s):.1f} s")
+    told = ", ".join(
+        f"{len(each)} {kind}, slowest {max(each):.1f} s" for kind, each in took_s.items()
+    )
+    print(f"{len(tasks)} hostile files beside {told}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.extract import UNREAD, Extract
+from agents.extract import UNREAD, Extract, Reading
 from models.documents import Chunk, ChunkOptions, DocumentRefused, Extraction, PageFault, Place
 from models.errors import BlobStoreUnavailable, BrokerUnavailable, UnknownModel
 from models.events import Extracted, PagesRead
@@ -18,6 +18,7 @@ from models.states import ItemErrorCode, Lane
 from models.units import Cut, DocumentFacts, Unit
 from streams.codec import BadRecord, decode_unit, encode_file
 from streams.records import Record
+from streams.turns import Turns
 from tests.unit.agents.fakes import FakeCache, events_of, kinds_of, topics_of
 from tests.unit.models.making import NOW_MS, SOURCE, TASK
 from tests.unit.streams.fakes import NAMES, FakeProducer, reason_of, record, tools
@@ -134,9 +135,8 @@ class Bench:
         self.extract = Extract(
             tools(self.producer),
             obtainer=self.obtainer,
-            reader=self.reader,
+            reading=Reading(self.reader, self._tokenizer, Turns(1)),
             revisions=self.revisions,
-            tokenizer_of=self._tokenizer,
             marks=self.cache,
             worker="x1",
         )
@@ -319,6 +319,25 @@ async def test_a_document_that_is_gone_fails_and_an_outage_is_waited_out() -> No
     with pytest.raises(BlobStoreUnavailable):
         await away.take(document=ELSEWHERE)
     assert kinds_of(away.producer) == ["unit_started"]
+
+
+async def test_an_urgent_document_does_not_wait_behind_bulk_ones() -> None:
+    bench = Bench()
+    bench.reader.gate.clear()
+    lanes = [Lane.LOW, Lane.LOW, Lane.NORMAL, Lane.HIGH]
+    taking = []
+    for lane in lanes:
+        named = DocumentFacts(filename=lane, chunks=ChunkOptions(tokens=64)).model_dump()
+        taking.append(asyncio.create_task(bench.take(lane=lane, document=named)))
+        await asyncio.sleep(0.01)
+    bench.reader.gate.set()
+    await asyncio.gather(*taking)
+    assert [filename for _, filename, _, _ in bench.reader.asked] == [
+        "low",
+        "high",
+        "normal",
+        "low",
+    ]
 
 
 async def test_a_document_that_cannot_be_closed_is_given_up() -> None:
