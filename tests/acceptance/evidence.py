@@ -44,3 +44,11 @@ async def announced(stack: StackState, prefix: str) -> Counter[str]:
     """How often each task was announced on the public results topic."""
     found = await Log(stack, prefix).records("results")
     return Counter(str(orjson.loads(record.value)["task_id"]) for record in found)
+
+
+def stored_texts(stack: StackState, collection: str) -> list[str]:
+    """The text of each object of a collection."""
+    with weaviate_client(stack) as client:
+        objects = client.collections.use(class_name(collection)).with_tenant("default")
+        found = objects.iterator(return_properties=["text"], cache_size=1000)
+        return [str(each.properties["text"]) for each in found]
