@@ -14,6 +14,7 @@ from embedding.pool import ModelLoadFailed
 from models.encoding import EncodeOptions
 from models.errors import UnknownModel
 from models.events import DeadlinePassed, UnitDone, UnitStarted
+from models.images import Pixels
 from models.states import ItemErrorCode, Lane
 from models.units import EncodedUnit, ItemFailure, ItemOutcome, Unit, UnitItem
 from streams import figures
@@ -33,7 +34,7 @@ class Batcher(Protocol):
     """Where units of all lanes meet the model."""
 
     async def encode(
-        self, lane: Lane, entry: ModelEntry, texts: Sequence[str], options: EncodeOptions
+        self, lane: Lane, entry: ModelEntry, texts: Sequence[str | Pixels], options: EncodeOptions
     ) -> list[Outcome]:
         """One outcome a text, in order; raise ModelLoadFailed where the model cannot be had."""
 
@@ -71,7 +72,7 @@ class Suspects:
     """At so many deaths a unit is a suspect."""
 
     async def encode(
-        self, unit: Unit, entry: ModelEntry, texts: Sequence[str], batcher: Batcher
+        self, unit: Unit, entry: ModelEntry, texts: Sequence[str | Pixels], batcher: Batcher
     ) -> list[Outcome]:
         """Encode a unit's texts by `batcher`, or apart; raises what they raise.
 
@@ -221,7 +222,8 @@ class Embed:
             if entry.passport_of(unit.options).fingerprint != unit.fingerprint:
                 reason = f"this worker's {unit.model} has another fingerprint than was accepted"
                 return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, reason)
-            outcomes = await self._suspects.encode(unit, entry, texts, self._batcher)
+            inputs = _inputs(unit, texts)
+            outcomes = await self._suspects.encode(unit, entry, inputs, self._batcher)
         except (UnknownModel, ModelLoadFailed) as error:
             return _all_failed(unit, ItemErrorCode.MODEL_UNAVAILABLE, str(error))
         if len(outcomes) != len(texts):
@@ -296,6 +298,12 @@ def _matrix(encoded: Sequence[EncodedText]) -> "np.ndarray[tuple[int, int], np.d
 def _counts(encoded: Sequence[EncodedText]) -> dict[str, int]:
     """How many vectors came from where, by the names of the header's fields."""
     return {origin.value: sum(each.origin is origin for each in encoded) for origin in Origin}
+
+
+def _inputs(unit: Unit, texts: Sequence[str]) -> list[str | Pixels]:
+    """What the model reads of each item: its pixels where it is an image, else its text."""
+    pairs = zip(unit.items, texts, strict=True)
+    return [text if item.pixels is None else item.pixels for item, text in pairs]
 
 
 def _all_failed(unit: Unit, code: ItemErrorCode, message: str) -> list[Outcome]:

@@ -18,13 +18,14 @@ from models.errors import Unavailable, VectorizeError
 from models.events import DeadlinePassed, Event, Extracted, PagesRead, UnitStarted
 from models.files import FileOrder
 from models.ids import chunk_key
+from models.image_units import image_units, reading_of_images
 from models.manifests import KeptChunk, reading_of
 from models.splitting import cut_items
 from models.states import ItemErrorCode
 from models.unit_making import unit_of
 from models.units import ItemFailure, UnitItem
 from streams import figures
-from streams.codec import BadRecord, decode_file, encode
+from streams.codec import BadRecord, decode_file, encode, encode_unit
 from streams.producing import acknowledged
 from streams.records import Record
 from streams.tools import StageTools
@@ -83,6 +84,25 @@ class Obtainer(Protocol):
 
     async def content(self, order: FileOrder) -> bytes:
         """The document, from elsewhere; raises DocumentRefused and Unavailable."""
+
+
+class Images(Protocol):
+    """What became of the images of a task."""
+
+    @property
+    def items(self) -> Sequence[UnitItem]:
+        """Those that are made ready."""
+
+    @property
+    def failures(self) -> Sequence[ItemFailure]:
+        """Those that could not be."""
+
+
+class Imaging(Protocol):
+    """Reads images."""
+
+    async def read(self, order: FileOrder, inline: bytes) -> Images:
+        """Read all of a task; one that cannot be fails alone. Raises Unavailable."""
 
 
 class Revision(Protocol):
@@ -211,6 +231,24 @@ class _Teller:
         await self._tell(event)
         return event
 
+    async def images(self, order: FileOrder, found: Images, *, units: int) -> Extracted:
+        """The images that were read, and those that were not; durable on return."""
+        event = Extracted(
+            task_id=order.task_id,
+            tenant=order.tenant,
+            traceparent=order.traceparent,
+            at_ms=self._clock.now_ms(),
+            source=order.source,
+            reading=reading_of_images(found.items),
+            total_items=len(order.document.images or ()),
+            total_units=units,
+            failures=list(found.failures),
+            format="image",
+            worker=self._worker,
+        )
+        await self._tell(event)
+        return event
+
     async def _tell(self, event: Event) -> None:
         await self._producer.send(self._topic, event.task_id.encode(), encode(event))
 
@@ -228,6 +266,7 @@ class Extract:
         *,
         obtainer: Obtainer,
         reading: Reading,
+        imaging: Imaging,
         revisions: Revisions,
         marks: CancelMarks,
         worker: str,
@@ -245,6 +284,7 @@ class Extract:
         self._names = tools.names
         self._clock = tools.clock
         self._reading = reading
+        self._imaging = imaging
         self._revisions = revisions
         self._marks = marks
         self._teller = _Teller(tools, worker)
@@ -280,6 +320,9 @@ class Extract:
         await self._teller.started(order)
         begun_s = self._clock.monotonic_s()
         try:
+            if order.document.images is not None:
+                await self._hand_on_images(order, await self._imaging.read(order, content))
+                return
             found = await self._read_unless_cancelled(order, content)
         except DocumentRefused as refused:
             await self._teller.failed(order, refused.code, refused.message)
@@ -334,13 +377,21 @@ class Extract:
         figures.PAGES_READ.inc(found.pages or 1)
         await self._send_units(order, event, units)
 
+    async def _hand_on_images(self, order: FileOrder, found: Images) -> None:
+        units = image_units(found.items, order.cut)
+        event = await self._teller.images(order, found, units=len(units))
+        figures.PAGES_READ.inc(len(found.items))
+        await self._send_units(order, event, units)
+
     async def _send_units(
         self, order: FileOrder, event: Extracted, units: Sequence[list[UnitItem]]
     ) -> None:
         topic, now_ms = self._names.units(order.lane), self._clock.now_ms()
         read = order.model_copy(update={"reading": event.reading})
         made = (unit_of(read, number, items, now_ms) for number, items in enumerate(units))
-        sent = [await self._producer.begin(topic, unit.id.encode(), encode(unit)) for unit in made]
+        sent = [
+            await self._producer.begin(topic, unit.id.encode(), encode_unit(unit)) for unit in made
+        ]
         for each in sent:
             await acknowledged(each)
         log.info("document_read", task_id=order.task_id, format=event.format, units=len(units))

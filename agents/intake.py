@@ -15,7 +15,7 @@ import structlog
 from models.encoding import EncodeOptions
 from models.errors import InvalidRequest, UnknownModel
 from models.events import Accepted
-from models.file_sources import file_source
+from models.file_sources import inline_bytes
 from models.files import file_of, key_of
 from models.fold import Verdict
 from models.splitting import TaskLimits, refused_items, split
@@ -209,7 +209,7 @@ class Intake:
             deadline_ms=_deadline_ms(request, submitted_ms),
             queue_timeout_ms=_ms(request.queue_timeout_s),
             run_timeout_ms=_ms(request.run_timeout_s),
-            total_items=len(request.texts),
+            total_items=len(request.texts) + len(request.images),
             total_units=units,
             cut=self._options.limits.cut,
             rejected=refused,
@@ -225,7 +225,7 @@ class Intake:
 
     async def _send_file(self, accepted: Accepted, request: TaskRequest) -> None:
         order = file_of(accepted, self._clock.now_ms())
-        value = encode_file(order, file_source(request).content or b"")
+        value = encode_file(order, inline_bytes(request))
         await self._producer.send(self._names.files(accepted.lane), key_of(order), value)
 
     async def _send_units(self, accepted: Accepted, units: list[list[UnitItem]]) -> None:

@@ -13,7 +13,7 @@ import structlog
 from models.bitmap import contains
 from models.errors import Unavailable
 from models.events import DeadlinePassed, Event, RetentionPassed, Swept, UnitsResent
-from models.file_sources import file_source
+from models.file_sources import inline_bytes
 from models.files import closing_of, file_of, key_of
 from models.rows import TaskRow
 from models.splitting import TaskLimits, refused_items, split
@@ -184,7 +184,7 @@ class Upkeep:
         log.warning("file_resent", task_id=row.task_id, units=row.total_units)
         await self._send(UnitsResent(task_id=row.task_id, at_ms=now_ms), partition)
         order = closing_of(row, now_ms) if row.is_to_be_closed else file_of(row, now_ms)
-        content = b"" if order.closing else file_source(request).content or b""
+        content = b"" if order.closing else inline_bytes(request)
         value = encode_file(order, content)
         await self._producer.send(self._names.files(row.lane), key_of(order), value)
 

@@ -71,6 +71,7 @@ def task_limits(settings: Settings) -> TaskLimits:
         unit_bytes=task.unit_bytes,
         max_units=task.max_units,
         max_file_bytes=settings.document.max_file_bytes,
+        max_images=settings.document.max_images,
         chunks=ChunkOptions(
             tokens=settings.document.chunk_tokens, overlap=settings.document.chunk_overlap
         ),

@@ -9,6 +9,7 @@ with `"worn"`: whether the process had better be replaced. Their schema: `docume
 import json
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +20,7 @@ from documents.confinement import MB, address_space, confine, limit_cpu
 from documents.extraction import extract
 from documents.refusals import out_of_memory, unreadable
 from models.documents import ChunkOptions, DocumentRefused, ReadingLimits
+from models.images import ImageLimits, PixelSpec
 
 #: So many times at most the progress through a document is told.
 PROGRESS_LINES = 100
@@ -40,6 +42,8 @@ class Order(BaseModel):
     """Of the file's name, as `md`: the name itself stays with the parent."""
     tokenizer: Path | None
     options: ChunkOptions
+    image: PixelSpec | None = None
+    """How an image is to be made; None: it is a document."""
 
 
 def main() -> None:
@@ -67,6 +71,8 @@ def _answered(order: Order, orders: BinaryIO, limits: ReadingLimits, tell: Tell)
     """Read one document; what becomes of it, as a member of a JSON object."""
     try:
         content = orders.read(order.size)
+        if order.image is not None:
+            return _picture(content, order.image, limits)
         extraction = extract(
             content,
             order.ending,
@@ -82,6 +88,20 @@ def _answered(order: Order, orders: BinaryIO, limits: ReadingLimits, tell: Tell)
         return b'"out_of_memory": true, ' + _refused(out_of_memory(limits.memory_mb))
     except BaseException as error:  # noqa: BLE001  (a parser raises what it likes, Rust's a panic)
         return _refused(unreadable(f"its parser failed ({type(error).__name__})"))
+
+
+def _picture(content: bytes, spec: PixelSpec, limits: ReadingLimits) -> bytes:
+    """The pixels of an image."""
+    from documents.images import prepared  # noqa: PLC0415  # only who reads images pays for Pillow
+
+    most = ImageLimits(max_bytes=len(content) + 1, max_pixels=limits.max_image_pixels)
+    pixels = prepared(content, spec, most)
+    told = {
+        "height": pixels.height,
+        "width": pixels.width,
+        "data": b64encode(pixels.data).decode("ascii"),
+    }
+    return b'"picture": ' + json.dumps(told).encode()
 
 
 def _progress(tell: Tell) -> Callable[[int, int | None], None]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Base64Bytes, BaseModel, ConfigDict
 
 from models.documents import Extraction, ReadingLimits
 from models.states import ItemErrorCode
@@ -41,6 +41,16 @@ class Refusal(BaseModel):
     message: str
 
 
+class Picture(BaseModel):
+    """An image as its model wants it, as the process says it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    height: int
+    width: int
+    data: Base64Bytes
+
+
 class Answer(BaseModel):
     """A line from the process."""
 
@@ -50,11 +60,17 @@ class Answer(BaseModel):
     pages_done: int | None = None
     pages: int | None = None
     extraction: Extraction | None = None
+    picture: Picture | None = None
     refused: Refusal | None = None
     worn: bool = False
     """The process had better be replaced."""
     out_of_memory: bool = False
     """It refused for want of memory, which documents before this one may have taken."""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it says what became of the document."""
+        return (self.extraction or self.picture or self.refused) is not None
 
 
 class ProcessEnded(Exception):
@@ -114,7 +130,7 @@ class ReaderProcess:
         await self._write(content)
         while True:
             answer = await self._answer()
-            if answer.extraction is not None or answer.refused is not None:
+            if answer.is_last:
                 return answer
             if answer.pages_done is not None:
                 progress(answer.pages_done, answer.pages)

@@ -17,6 +17,7 @@ from documents.process import Answer, ProcessEnded, Progress, ReaderProcess
 from documents.refusals import out_of_memory, timed_out, unreadable
 from models.documents import ChunkOptions, DocumentRefused, Extraction, ReadingLimits
 from models.errors import Unavailable
+from models.images import Pixels, PixelSpec
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,18 @@ class Readers:
         }
         async with self._turns:
             return _told(await self._answer(order, content, progress))
+
+    async def prepare(self, content: bytes, spec: PixelSpec) -> Pixels:
+        """Make an image as a model wants it. Raises DocumentRefused, ReadersUnavailable."""
+        order = {
+            "size": len(content),
+            "ending": "",
+            "tokenizer": None,
+            "options": ChunkOptions(tokens=1).model_dump(),
+            "image": spec.model_dump(),
+        }
+        async with self._turns:
+            return _shown(await self._answer(order, content, _untold))
 
     async def close(self) -> None:
         """End all processes; a document that is being read raises ReadersUnavailable."""
@@ -142,6 +155,19 @@ def _told(answer: Answer) -> Extraction:
     if answer.extraction is None:
         raise RuntimeError("an answer without an extraction. This is a bug.")
     return answer.extraction
+
+
+def _shown(answer: Answer) -> Pixels:
+    """The pixels of an answer. Raises DocumentRefused."""
+    if answer.refused is not None:
+        raise DocumentRefused(answer.refused.code, answer.refused.message)
+    if answer.picture is None:
+        raise RuntimeError("an answer without a picture. This is a bug.")
+    return Pixels(answer.picture.height, answer.picture.width, answer.picture.data)
+
+
+def _untold(done: int, total: int | None) -> None:
+    """An image has no progress."""
 
 
 def _ending(filename: str | None) -> str:

@@ -1,6 +1,6 @@
 """Which texts share a call of the model, and how large calls may be. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 #: How much one call changes what is taken for the model's speed.
@@ -61,18 +61,18 @@ class Speed:
 
 
 class Speeds:
-    """The speed of each model, by its name."""
+    """The speed of each model, by its name; or of whatever else has a speed of its own."""
 
     def __init__(self, options: BatchOptions) -> None:
         """Know nothing yet."""
         self._options = options
-        self._by_model: dict[str, Speed] = {}
+        self._by_model: dict[Hashable, Speed] = {}
 
-    def budget_tokens(self, model: str) -> int:
+    def budget_tokens(self, model: Hashable) -> int:
         """How many tokens a call of `model` may hold."""
         return self._by_model.get(model, Speed()).budget_tokens(self._options)
 
-    def note(self, model: str, tokens: int, seconds: float) -> None:
+    def note(self, model: Hashable, tokens: int, seconds: float) -> None:
         """Take a call of `model` into account."""
         speed = self._by_model.get(model, Speed())
         self._by_model[model] = speed.after(tokens, seconds, self._options)

@@ -22,6 +22,7 @@ INPUT_TYPES = ("document", "query")
 HUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 
 Backend = Literal["auto", "torch", "openvino", "hashing"]
+Kind = Literal["text", "clip"]
 
 
 class CatalogError(VectorizeError):
@@ -69,6 +70,10 @@ class ModelEntry(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)
     aliases: tuple[str, ...] = Field(default=(), description="Other names a client may use.")
+    kind: Kind = Field(
+        default="text",
+        description="What it reads: texts; or (clip) texts and images, into one space.",
+    )
     source: ModelSource | None = Field(default=None, description="None: needs no files.")
     revision: str = Field(min_length=1, description="Commit or version of the model's files.")
     sha256: str = Field(
@@ -85,7 +90,7 @@ class ModelEntry(BaseModel):
     matryoshka: tuple[int, ...] = Field(
         default=(), description="Fewer `dimensions` a task may ask for; empty: none."
     )
-    max_tokens: int = Field(ge=3, description="Longest input in tokens, special ones included.")
+    max_tokens: int = Field(ge=3, description="Longest text in tokens, special ones included.")
     backend: Backend = Field(default="auto", description="What runs it; auto: the fastest here.")
     normalize: bool = Field(default=True, description="Whether vectors have length 1.")
     prompts: dict[str, str] = Field(
@@ -116,6 +121,11 @@ class ModelEntry(BaseModel):
         return self
 
     @property
+    def reads_images(self) -> bool:
+        """Whether it takes images beside texts."""
+        return self.kind == "clip"
+
+    @property
     def prompt(self) -> str:
         """What stands before each text that is stored; mostly empty."""
         return self.prompt_of("document")
@@ -127,7 +137,10 @@ class ModelEntry(BaseModel):
 
     @cached_property
     def passport(self) -> Passport:
-        """What is stored beside each vector of this model where a task asks for nothing else."""
+        """What is stored beside each vector of this model where a task asks for nothing else.
+
+        Of texts and of images: those of one model lie in one space.
+        """
         return self.passport_of(self.default_options())
 
     def default_options(self) -> EncodeOptions:
@@ -242,7 +255,7 @@ def _entry(raw: object, path: Path, at: int) -> ModelEntry:
     try:
         entry = ModelEntry.model_validate(raw)
     except ValidationError as error:
-        raise CatalogError(path, f"model {_label(raw, at)}: {_first_fault(error)}") from error
+        raise CatalogError(path, f"model {_label(raw, at)}: {first_fault(error)}") from error
     if entry.source is None or not entry.source.on_disk:
         return entry
     folder = str(path.parent.resolve() / Path(entry.source.folder).expanduser())
@@ -255,7 +268,7 @@ def _label(raw: object, at: int) -> str:
     return repr(name) if name else f"number {at + 1}"
 
 
-def _first_fault(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
     """The first of pydantic's complaints: field and reason."""
     fault = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(str(part) for part in fault["loc"])

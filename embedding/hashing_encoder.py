@@ -1,4 +1,7 @@
-"""An encoder without a model: vectors from hashes, for tests and for measuring all the rest."""
+"""An encoder without a model: vectors from hashes, for tests and for measuring all the rest.
+
+Of images too, where the catalog says `kind: clip`; no text is near to any of them.
+"""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -7,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.catalog import ModelEntry
-from embedding.encoder import Tokenized
+from embedding.encoder import ModelInput, Tokenized
+from embedding.pixel_spec import pixel_spec
 from models.encoding import Truncate
 from models.vectors import Vector
 
@@ -28,6 +32,7 @@ class HashingEncoder:
         """Prepare for `entry`; another fingerprint gives other vectors."""
         self.device = "cpu"
         self.backend = "hashing"
+        self.pixel_spec = pixel_spec(entry)
         self._limit = entry.max_tokens
         self._dimension = entry.dimension
         self._person = entry.fingerprint.encode()
@@ -38,12 +43,12 @@ class HashingEncoder:
         """Hash each text with `prompt` before it; one over `max_tokens` words is cut first."""
         return [self._read(prompt, text, truncate) for text in texts]
 
-    def forward(self, batch: Sequence[Tokenized]) -> Vector:
+    def forward(self, batch: Sequence[ModelInput]) -> Vector:
         """Grow the seeds to `(n, dim) float32` vectors, not normalized and never zero."""
-        seeds = np.array([one.ids[:SEED_IDS] for one in batch], dtype="<i4")
+        seeds = np.array([self._seed_ids(one) for one in batch], dtype="<i4")
         return self._expand(seeds.reshape(len(batch), SEED_IDS).view("<u8")[:, 0])
 
-    def forward_exact(self, one: Tokenized) -> Vector:
+    def forward_exact(self, one: ModelInput) -> Vector:
         """Give the same `(dim,) float32` again."""
         return np.asarray(self.forward([one])[0])
 
@@ -57,11 +62,16 @@ class HashingEncoder:
         if len(words) > self._limit:
             kept = " ".join(_cut(words, len(prompt.split()), self._limit, truncate))
         ids = np.zeros(max(SEED_IDS, min(len(words), self._limit)), dtype=np.int32)
-        ids[:SEED_IDS] = np.frombuffer(self._seed(kept), dtype="<i4")
+        seed = self._seed(kept.encode("utf-8", "surrogatepass"))
+        ids[:SEED_IDS] = np.frombuffer(seed, dtype="<i4")
         return Tokenized(ids, len(words))
 
-    def _seed(self, text: str) -> bytes:
-        data = text.encode("utf-8", "surrogatepass")
+    def _seed_ids(self, one: ModelInput) -> NDArray[np.int32]:
+        if isinstance(one, Tokenized):
+            return one.ids[:SEED_IDS]
+        return np.frombuffer(self._seed(one.pixels.digest), dtype="<i4")
+
+    def _seed(self, data: bytes) -> bytes:
         return blake2b(data, digest_size=SEED_BYTES, person=self._person).digest()
 
     def _expand(self, seeds: NDArray[np.uint64]) -> Vector:

@@ -1,7 +1,7 @@
 """The child process that encodes suspects: `python -m embedding.isolated`.
 
-Lines of JSON in, a line each out: first what to load, then text after text. It dies of what kills
-it, and a limit on its memory sees to it that it dies alone.
+Lines of JSON in, a line each out: first what to load, then text after text, or image. It dies of
+what kills it, and a limit on its memory sees to it that it dies alone.
 """
 
 import base64
@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from embedding.catalog import ModelEntry
-from embedding.encoder import EncodedText, EncodeFailure, Encoder, Outcome, Tokenized
+from embedding.encoder import EncodedText, EncodeFailure, Encoder, Outcome, ReadyImage
 from embedding.loading import LoadOptions, load_encoder
 from embedding.quality import shaped, vector_faults
 from embedding.reading import read_all
 from models.encoding import EncodeOptions
+from models.images import Pixels
 from models.states import ItemErrorCode
 
 MB = 1_000_000
@@ -47,7 +48,15 @@ def _answers(orders: Iterator[dict[str, Any]], load: Load) -> Iterator[dict[str,
     yield {"ready": True}
     for order in orders:
         options = EncodeOptions.model_validate(order["options"])
-        yield _told(_encoded(encoder, entry, order["text"], options))
+        yield _told(_encoded(encoder, entry, _given(order), options))
+
+
+def _given(order: dict[str, Any]) -> str | Pixels:
+    """The text or image that an order names."""
+    if "text" in order:
+        text: str = order["text"]
+        return text
+    return Pixels(order["height"], order["width"], base64.b64decode(order["pixels"]))
 
 
 def _load_options(order: dict[str, Any]) -> LoadOptions:
@@ -63,10 +72,12 @@ def _limit_memory(more_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _encoded(encoder: Encoder, entry: ModelEntry, text: str, options: EncodeOptions) -> Outcome:
-    """Encode one text alone; what raises fails it, as in the batcher."""
-    [read] = read_all(encoder, [text], options)
-    if not isinstance(read, Tokenized):
+def _encoded(
+    encoder: Encoder, entry: ModelEntry, given: str | Pixels, options: EncodeOptions
+) -> Outcome:
+    """Encode one text or image alone; what raises fails it, as in the batcher."""
+    [read] = read_all(encoder, [given], options)
+    if isinstance(read, EncodeFailure):
         return read
     try:
         vectors = encoder.forward([read])
@@ -75,11 +86,12 @@ def _encoded(encoder: Encoder, entry: ModelEntry, text: str, options: EncodeOpti
             vectors = encoder.forward_exact(read)[None, :]
             [fault] = vector_faults(vectors, texts=1, dimension=entry.dimension)
     except Exception as error:  # noqa: BLE001  (one text's trouble)
-        message = f"the model failed on this text: {type(error).__name__}"
+        noun = "image" if isinstance(read, ReadyImage) else "text"
+        message = f"the model failed on this {noun}: {type(error).__name__}"
         return EncodeFailure(ItemErrorCode.ENCODE_FAILED, message)
     if fault is not None:
         return EncodeFailure(ItemErrorCode.BAD_VECTOR, fault)
-    return EncodedText(shaped(vectors, options)[0], read.tokens, read.truncated)
+    return EncodedText(shaped(vectors, options)[0], read.tokens, read.tokens > read.length)
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:

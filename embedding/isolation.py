@@ -1,6 +1,6 @@
-"""Texts under suspicion, encoded one by one in a child process, which may die of one of them.
+"""Texts and images under suspicion, encoded one by one in a child process, which may die of one.
 
-A text that ends the model's process, hangs it or eats its memory cannot be caught from within.
+One that ends the model's process, hangs it or eats its memory cannot be caught from within.
 Here it costs a child: its own item fails with the reason, all others get their vectors.
 """
 
@@ -24,6 +24,7 @@ from embedding.encoder import EncodedText, EncodeFailure, Outcome
 from embedding.loading import LoadOptions
 from embedding.pool import ModelLoadFailed
 from models.encoding import EncodeOptions
+from models.images import Pixels
 from models.states import ItemErrorCode, Lane
 
 log = structlog.get_logger(__name__)
@@ -63,9 +64,9 @@ class Isolation:
         self._turn = asyncio.Lock()
 
     async def encode(
-        self, lane: Lane, entry: ModelEntry, texts: Sequence[str], options: EncodeOptions
+        self, lane: Lane, entry: ModelEntry, texts: Sequence[str | Pixels], options: EncodeOptions
     ) -> list[Outcome]:
-        """Give one outcome a text, in order. Raises ModelLoadFailed."""
+        """Give one outcome a text or image, in order. Raises ModelLoadFailed."""
         async with self._turn:
             figures.ISOLATED.labels(lane).inc(len(texts))
             outcomes: list[Outcome] = []
@@ -74,19 +75,20 @@ class Isolation:
             return outcomes
 
     async def _some(
-        self, entry: ModelEntry, texts: Sequence[str], options: EncodeOptions
+        self, entry: ModelEntry, texts: Sequence[str | Pixels], options: EncodeOptions
     ) -> list[Outcome]:
         """Encode with one child until it is done, or ends over a text, which then fails."""
         child = await self._started(entry)
         outcomes: list[Outcome] = []
         try:
             while len(outcomes) < len(texts):
-                order = {"text": texts[len(outcomes)], "options": options.model_dump(mode="json")}
+                order = _order(texts[len(outcomes)], options)
                 outcomes.append(_outcome(await child.ask(order, self._options.text_timeout_s)))
         except ChildEnded as error:
             log.warning("text_ended_its_process", model=entry.name, how=str(error))
             figures.POISON.inc()
-            message = f"this text ended the process of the model: {error}"
+            noun = "text" if isinstance(texts[len(outcomes)], str) else "image"
+            message = f"this {noun} ended the process of the model: {error}"
             outcomes.append(EncodeFailure(ItemErrorCode.POISON, message))
         finally:
             await child.end()
@@ -173,6 +175,15 @@ class _Child:
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+
+
+def _order(given: str | Pixels, options: EncodeOptions) -> dict[str, Any]:
+    """What the child is told of one text or image."""
+    told = {"options": options.model_dump(mode="json")}
+    if isinstance(given, str):
+        return {**told, "text": given}
+    pixels = base64.b64encode(given.data).decode("ascii")
+    return {**told, "height": given.height, "width": given.width, "pixels": pixels}
 
 
 def _outcome(answer: dict[str, Any]) -> Outcome:

@@ -1,10 +1,14 @@
-"""What waits for a model: distinct texts, who wants them, and the calls they travel in."""
+"""What waits for a model: distinct texts and images, who wants them, and the calls they go in.
+
+Where it says text it means image too: they are queued, joined, run and settled alike, but never in
+one call.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from embedding.encoder import Encoder, Outcome, Tokenized
+from embedding.encoder import Encoder, ModelInput, Outcome
 from models.encoding import EncodeOptions
 from models.states import Lane
 
@@ -31,6 +35,17 @@ class Model(Protocol):
     @property
     def encoders(self) -> Sequence[Encoder]:
         """The model on each device."""
+
+
+class Line(NamedTuple):
+    """What may share a call: inputs of one kind for one model."""
+
+    model: Model
+    images: bool
+
+
+#: What makes two inputs one; see `Job.key`.
+Key = tuple[int, bool, bytes]
 
 
 class Request:
@@ -77,15 +92,15 @@ class Taker:
 class Job:
     """One distinct text of one model, computed once for all who want it."""
 
-    model: Model
-    tokenized: Tokenized
+    line: Line
+    ready: ModelInput
     lane: Lane
     takers: list[Taker] = field(default_factory=list)
 
     @property
-    def key(self) -> tuple[int, bytes]:
-        """What makes two texts one: the same model reads the same tokens."""
-        return id(self.model), self.tokenized.ids.tobytes()
+    def key(self) -> Key:
+        """What makes two texts one: the same model reads the same tokens, or pixels."""
+        return id(self.line.model), self.line.images, self.ready.key
 
     @property
     def wanted(self) -> bool:
@@ -95,20 +110,30 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One model call: texts of one model, at least one."""
+    """One model call: inputs of one line, at least one."""
 
     lane: Lane
     jobs: list[Job]
 
     @property
+    def line(self) -> Line:
+        """The model to call, and with what."""
+        return self.jobs[0].line
+
+    @property
     def model(self) -> Model:
         """The model to call."""
-        return self.jobs[0].model
+        return self.line.model
+
+    @property
+    def noun(self) -> str:
+        """What a person calls one of its inputs."""
+        return "image" if self.line.images else "text"
 
     @property
     def lengths(self) -> list[int]:
         """Tokens of each text that the model will see."""
-        return [job.tokenized.length for job in self.jobs]
+        return [job.ready.length for job in self.jobs]
 
     def halves(self) -> tuple["Call", "Call"]:
         """Cut a call of two texts or more in two, the first half first."""

@@ -1,7 +1,7 @@
 """Which waiting texts go into the next model call. Decides; model threads wait for it here.
 
 At each boundary between two calls the most urgent lane goes first; of a lane, the text that came
-first, with others whose lengths fit.
+first, with others whose lengths fit. Images wait beside texts, in calls of their own.
 """
 
 from collections import deque
@@ -11,8 +11,8 @@ from itertools import count
 from threading import Condition
 
 from embedding.batching import BatchOptions
-from embedding.encoder import Tokenized
-from embedding.jobs import Call, Job, Model, Request, Taker
+from embedding.encoder import ModelInput, ReadyImage
+from embedding.jobs import Call, Job, Key, Line, Model, Request, Taker
 from embedding.window import Window
 from models.lane_order import LaneOrder
 from models.states import Lane
@@ -22,9 +22,9 @@ RANK = {lane: rank for rank, lane in enumerate(Lane)}
 
 @dataclass(slots=True)
 class _Queue:
-    """One lane: texts by model, and halves of calls that failed."""
+    """One lane: texts by model, images too, and halves of calls that failed."""
 
-    windows: dict[Model, Window] = field(default_factory=dict)
+    windows: dict[Line, Window] = field(default_factory=dict)
     halves: deque[Call] = field(default_factory=deque)
 
     def __len__(self) -> int:
@@ -33,12 +33,12 @@ class _Queue:
 
     def add(self, number: int, job: Job) -> None:
         """Let a text wait; numbers ascend."""
-        self.windows.setdefault(job.model, Window()).add(number, job)
+        self.windows.setdefault(job.line, Window()).add(number, job)
 
     def has_work_for(self, encoder: int) -> bool:
         """Whether something waits for a model that has an encoder of this number."""
-        models = (*self.windows, *(call.model for call in self.halves))
-        return any(encoder < len(model.encoders) for model in models)
+        lines = (*self.windows, *(call.line for call in self.halves))
+        return any(encoder < len(line.model.encoders) for line in lines)
 
     def take_half(self, encoder: int) -> Call | None:
         """Take the first half of a failed call that this encoder may run."""
@@ -48,42 +48,44 @@ class _Queue:
                 return call
         return None
 
-    def oldest_model(self, encoder: int) -> Model:
-        """The model, among those with such an encoder, whose text waits longest."""
-        models = [model for model in self.windows if encoder < len(model.encoders)]
-        return min(models, key=lambda model: self.windows[model].oldest)
+    def oldest_line(self, encoder: int) -> Line:
+        """The line, among those of models with such an encoder, whose text waits longest."""
+        lines = [line for line in self.windows if encoder < len(line.model.encoders)]
+        return min(lines, key=lambda line: self.windows[line].oldest)
 
-    def take(self, model: Model, *, max_items: int, max_tokens: int) -> list[Job]:
-        """Take the next call's texts out of a model's window, which is dropped when empty."""
-        window = self.windows[model]
+    def take(self, line: Line, *, max_items: int, max_tokens: int) -> list[Job]:
+        """Take the next call's texts out of a line's window, which is dropped when empty."""
+        window = self.windows[line]
         taken = window.take(max_items=max_items, max_tokens=max_tokens)
         if not window:
-            del self.windows[model]
+            del self.windows[line]
         return taken
 
 
 class LaneQueues:
     """Texts by lane. Filled from the event loop, emptied by model threads."""
 
-    def __init__(self, options: BatchOptions, budget_of: Callable[[Model], int]) -> None:
-        """`budget_of` gives the tokens one call of a model may hold."""
+    def __init__(self, options: BatchOptions, budget_of: Callable[[Line], int]) -> None:
+        """`budget_of` gives the tokens one call of a line may hold."""
         self._options = options
         self._budget_of = budget_of
         self._queues = {lane: _Queue() for lane in Lane}
         self._order = LaneOrder(options.age_after_batches)
-        self._open: dict[tuple[int, bytes], Job] = {}
+        self._open: dict[Key, Job] = {}
         self._numbers = count()
         self._changed = Condition()
         self._closed = False
 
-    def add(self, lane: Lane, model: Model, texts: Sequence[Tokenized], request: Request) -> None:
+    def add(self, lane: Lane, model: Model, texts: Sequence[ModelInput], request: Request) -> None:
         """Let the texts of `request` wait.
 
         A text that waits or runs already, in this lane or a more urgent one, is not run again.
         """
+        of_texts, of_images = Line(model, images=False), Line(model, images=True)
         with self._changed:
-            for index, tokenized in enumerate(texts):
-                self._add_one(Job(model, tokenized, lane), Taker(request, index, tokenized.tokens))
+            for index, ready in enumerate(texts):
+                line = of_images if isinstance(ready, ReadyImage) else of_texts
+                self._add_one(Job(line, ready, lane), Taker(request, index, ready.tokens))
             self._changed.notify_all()
 
     def _add_one(self, job: Job, taker: Taker) -> None:
@@ -155,12 +157,12 @@ class LaneQueues:
         queue = self._queues[lane]
         if (half := queue.take_half(encoder)) is not None:
             return half
-        model = queue.oldest_model(encoder)
-        most, budget = self._options.batch_texts, self._budget_of(model)
+        line = queue.oldest_line(encoder)
+        most, budget = self._options.batch_texts, self._budget_of(line)
         jobs = queue.take(
-            model,
-            max_items=min(most, model.batch_texts or most),
-            max_tokens=min(budget, model.batch_tokens or budget),
+            line,
+            max_items=min(most, line.model.batch_texts or most),
+            max_tokens=min(budget, line.model.batch_tokens or budget),
         )
         return Call(lane, jobs)
 

@@ -1,5 +1,7 @@
 """Where many callers meet the model: texts are tokenized, wait by lane, run in calls, and return.
 
+Images go the same way, but come tokenized so to say: what is text here is image too.
+
 Three stages overlap: tokenizing in a thread of its own, the model in others (one an encoder), and
 handing over on the event loop. What waits between them is bounded by the lanes' requests.
 """
@@ -16,8 +18,8 @@ import structlog
 from embedding import figures
 from embedding.batching import BatchOptions, Speeds, padded_tokens
 from embedding.catalog import ModelEntry
-from embedding.encoder import EncodedText, EncodeFailure, Origin, Outcome, Tokenized
-from embedding.jobs import Call, Model, Request, Taker
+from embedding.encoder import EncodedText, EncodeFailure, ModelInput, Origin, Outcome
+from embedding.jobs import Call, Job, Line, Model, Request, Taker
 from embedding.lane_queues import LaneQueues
 from embedding.model_thread import CallDone, CallResult, ModelThread
 from embedding.pool import ModelPool
@@ -27,6 +29,7 @@ from embedding.recall import NO_RECALL, Recall, keys_of
 from models.clock import SYSTEM_CLOCK, Clock
 from models.encoding import EncodeOptions
 from models.errors import Unavailable
+from models.images import Pixels
 from models.states import ItemErrorCode, Lane
 from models.vectors import Vector
 
@@ -66,7 +69,7 @@ class LaneBatcher:
         self._recall = recall or NO_RECALL
         self._clock = clock
         self._speeds = Speeds(options)
-        self._queues = LaneQueues(options, lambda model: self._speeds.budget_tokens(model.name))
+        self._queues = LaneQueues(options, lambda line: self._speeds.budget_tokens(_pace(line)))
         self._room = {lane: asyncio.Semaphore(options.lane_requests) for lane in Lane}
         self._answers: dict[Request, asyncio.Future[list[Outcome]]] = {}
         # One thread a lane: an urgent text is not read behind bulk ones.
@@ -113,11 +116,13 @@ class LaneBatcher:
             tokenizer.shutdown(wait=False)
 
     async def encode(
-        self, lane: Lane, entry: ModelEntry, texts: Sequence[str], options: EncodeOptions
+        self, lane: Lane, entry: ModelEntry, texts: Sequence[str | Pixels], options: EncodeOptions
     ) -> list[Outcome]:
-        """Encode `texts`; one outcome each, same order. Blocks while the lane is full.
+        """Encode `texts`, images among them; one outcome each, same order.
 
-        Raises ModelLoadFailed before anything is encoded, BatcherStopped after `stop`.
+        Images are as the model's `pixel_spec` wants them; where it has none they fail. Blocks
+        while the lane is full. Raises ModelLoadFailed before anything is encoded, BatcherStopped
+        after `stop`.
         """
         async with self._pool.lease(entry) as model, self._room[lane]:
             if self._stopped:
@@ -136,7 +141,7 @@ class LaneBatcher:
             recall.keep(keys, outcomes)
             return outcomes
 
-    async def _tokenize(self, asked: _Asked, texts: Sequence[str]) -> list[Read]:
+    async def _tokenize(self, asked: _Asked, texts: Sequence[str | Pixels]) -> list[Read]:
         """Tokenize in the lane's thread, with the first device's copy of the model."""
         begun_s = self._clock.monotonic_s()
         work = partial(read_all, asked.model.encoders[0], texts, asked.options)
@@ -151,14 +156,14 @@ class LaneBatcher:
         self, asked: _Asked, read: Sequence[Read], known: dict[int, Outcome]
     ) -> list[Outcome]:
         """What is known, what could not be read, and for the rest what the model makes of it."""
-        rest: dict[int, Tokenized] = {}
+        rest: dict[int, ModelInput] = {}
         for at, one in enumerate(read):
             if at in known:
                 continue
-            if isinstance(one, Tokenized):
-                rest[at] = one
-            else:
+            if isinstance(one, EncodeFailure):
                 known[at] = one
+            else:
+                rest[at] = one
         if rest:
             begun_s = self._clock.monotonic_s()
             made = await self._answer_to(asked, list(rest.values()))
@@ -166,7 +171,7 @@ class LaneBatcher:
             known |= dict(zip(rest, made, strict=True))
         return [known[at] for at in range(len(read))]
 
-    async def _answer_to(self, asked: _Asked, texts: Sequence[Tokenized]) -> list[Outcome]:
+    async def _answer_to(self, asked: _Asked, texts: Sequence[ModelInput]) -> list[Outcome]:
         """Queue texts until they are done, or their caller leaves."""
         if self._stopped:
             raise BatcherStopped
@@ -204,16 +209,21 @@ class LaneBatcher:
     def _hand_over(self, call: Call, result: CallResult) -> None:
         """Settle each text; a call that raised is cut in halves, down to the culprit."""
         if isinstance(result, CallDone):
-            self._speeds.note(call.model.name, padded_tokens(call.lengths), result.seconds)
+            self._speeds.note(_pace(call.line), padded_tokens(call.lengths), result.seconds)
             _settle(call, result, self._queues.finish(call))
             figures.HAND_OVER_SECONDS.observe(self._clock.monotonic_s() - result.at_s)
         elif len(call.jobs) > 1:
             self._queues.add_halves(call)
         else:
-            message = f"the model failed on this text: {result.kind}"
+            message = f"the model failed on this {call.noun}: {result.kind}"
             failure = EncodeFailure(ItemErrorCode.ENCODE_FAILED, message)
             for taker in self._queues.finish(call)[0]:
                 taker.request.settle(taker.index, failure)
+
+
+def _pace(line: Line) -> tuple[str, bool]:
+    """What has a speed of its own: a model reads images at another than texts."""
+    return line.model.name, line.images
 
 
 def _on_loop(
@@ -237,8 +247,7 @@ def _settle(call: Call, done: CallDone, takers: Sequence[Sequence[Taker]]) -> No
             if shape not in made:
                 made[shape] = _Shaped.of(done, options)
             origin = Origin.DEDUPLICATED if number else Origin.COMPUTED
-            read = Tokenized(job.tokenized.ids, taker.tokens)
-            taker.request.settle(taker.index, made[shape].outcome(row, read, origin))
+            taker.request.settle(taker.index, made[shape].outcome(row, job, taker, origin))
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +264,11 @@ class _Shaped:
         pairs = zip(done.faults, sound_rows(vectors), strict=True)
         return cls(vectors, [fault or (None if sound else zero) for fault, sound in pairs])
 
-    def outcome(self, row: int, read: Tokenized, origin: Origin) -> Outcome:
+    def outcome(self, row: int, job: Job, taker: Taker, origin: Origin) -> Outcome:
         fault = self.faults[row]
         if fault is not None:
             return EncodeFailure(ItemErrorCode.BAD_VECTOR, fault)
         if origin is Origin.DEDUPLICATED:
             figures.DEDUPLICATED.inc()
-        return EncodedText(self.vectors[row], read.tokens, read.truncated, origin)
+        truncated = taker.tokens > job.ready.length
+        return EncodedText(self.vectors[row], taker.tokens, truncated, origin)

@@ -131,6 +131,8 @@ def _load(entry: ModelEntry, choice: Choice, options: LoadOptions) -> Sequence[E
         from embedding.torch_encoder import load_torch  # noqa: PLC0415  (seconds, 400 MB)
 
         return [load_torch(entry, device=choice.device, threads=options.threads)]
+    if entry.reads_images:
+        raise BackendRefused("OpenVINO runs models of texts alone; this one reads images too")
     from embedding.openvino_encoder import load_openvino  # noqa: PLC0415  (likewise)
 
     return load_openvino(

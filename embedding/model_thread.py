@@ -95,7 +95,7 @@ class ModelThread:
     def _forward(self, call: Call) -> CallDone:
         encoder = call.model.encoders[self._number]
         begun_s = self._clock.monotonic_s()
-        vectors = encoder.forward([job.tokenized for job in call.jobs])
+        vectors = encoder.forward([job.ready for job in call.jobs])
         ended_s = self._clock.monotonic_s()
         _count(call, ended_s - begun_s)
         dimension = call.model.dimension
@@ -116,7 +116,7 @@ class ModelThread:
 
 
 def _exact(encoder: Encoder, job: Job, dimension: int) -> tuple[Vector, str | None]:
-    found = encoder.forward_exact(job.tokenized)
+    found = encoder.forward_exact(job.ready)
     [fault] = vector_faults(found[None, :], texts=1, dimension=dimension)
     figures.RECOMPUTED.labels("mended" if fault is None else "failed").inc()
     return found, fault

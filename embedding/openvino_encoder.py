@@ -10,12 +10,14 @@ import structlog
 from embedding.batching import padded_length
 from embedding.catalog import ModelEntry
 from embedding.conversion import Converted, converted
-from embedding.encoder import Tokenized
+from embedding.encoder import ModelInput, Tokenized, as_texts
 from embedding.openvino_runtime import core, openvino
-from embedding.parity import BackendRefused, refuse_unless_equal
+from embedding.parity import BackendRefused, judge, refuse_unless_equal
 from embedding.tokenizing import Padded, TextTokenizer, padded
+from embedding.trial import refuse_unless_it_survives
 from embedding.weights import checked_folder
 from models.encoding import Truncate
+from models.images import PixelSpec
 from models.vectors import Vector
 
 log = structlog.get_logger(__name__)
@@ -48,11 +50,12 @@ def load_openvino(
     source = converted(entry, folder, cache_dir=cache_dir, timeout_s=timeout_s)
     reference = source.read_reference()
     for precision in _precisions():
-        model = OpenVinoModel(
-            entry.name, source, precision=precision, threads=threads, streams=streams
-        )
-        encoders = [OpenVinoEncoder(model) for _ in range(streams)]
         try:
+            refuse_unless_it_survives(source, precision)
+            model = OpenVinoModel(
+                entry.name, source, precision=precision, threads=threads, streams=streams
+            )
+            encoders = [OpenVinoEncoder(model) for _ in range(streams)]
             refuse_unless_equal(encoders[0], reference, exact=precision == EXACT)
         except BackendRefused as error:
             if precision == EXACT:
@@ -61,6 +64,12 @@ def load_openvino(
         else:
             return encoders
     raise AssertionError("full precision is accepted or refused. This is a bug.")
+
+
+def try_out(source: Converted, precision: str) -> None:
+    """Compile a model and run all texts that backends are judged by; may end this process."""
+    model = OpenVinoModel("trial", source, precision=precision, threads=1, streams=1)
+    judge(OpenVinoEncoder(model), source.read_reference())
 
 
 def _precisions() -> tuple[str, ...]:
@@ -114,6 +123,7 @@ class OpenVinoEncoder:
     def __init__(self, model: OpenVinoModel) -> None:
         """Share `model` with others."""
         self.device = "cpu"
+        self.pixel_spec: PixelSpec | None = None
         self.backend = f"openvino {model.precision}"
         self._name = model.name
         self._model: OpenVinoModel | None = model
@@ -123,11 +133,11 @@ class OpenVinoEncoder:
         """Make texts ready for the model; from any thread."""
         return self._open().tokenizer.tokenize(texts, prompt=prompt, truncate=truncate)
 
-    def forward(self, batch: Sequence[Tokenized]) -> Vector:
+    def forward(self, batch: Sequence[ModelInput]) -> Vector:
         """Give `(n, dim) float32`, an array of its own. Raises MemoryError."""
         return self._request.run(*self._padded(batch))
 
-    def forward_exact(self, one: Tokenized) -> Vector:
+    def forward_exact(self, one: ModelInput) -> Vector:
         """Give `(dim,) float32` of one text alone in full precision."""
         return np.asarray(self._open().run_exact(*self._padded([one]))[0])
 
@@ -141,12 +151,12 @@ class OpenVinoEncoder:
             raise RuntimeError(f"model {self._name} is closed")
         return self._model
 
-    def _padded(self, batch: Sequence[Tokenized]) -> tuple[Padded, Padded]:
-        model = self._open()
-        longest = max((one.length for one in batch), default=0)
+    def _padded(self, batch: Sequence[ModelInput]) -> tuple[Padded, Padded]:
+        model, texts = self._open(), as_texts(batch)
+        longest = max((one.length for one in texts), default=0)
         # Never past the model's limit: there are no positions for padding there.
         width = min(padded_length(longest), model.max_tokens)
-        return padded(batch, model.pad_id, least=max(1, width))
+        return padded(texts, model.pad_id, least=max(1, width))
 
 
 class _Request:

@@ -1,11 +1,13 @@
-"""Whether a backend gives sentence-transformers' own vectors, judged on fixed texts."""
+"""Whether a backend gives sentence-transformers' own vectors, judged on fixed texts and images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.encoder import Encoder
+from embedding.encoder import Encoder, ModelInput, ReadyImage
+from embedding.reference_images import cut, reference_images
 from models.encoding import Truncate
 from models.errors import VectorizeError
 from models.vectors import Vector
@@ -16,8 +18,8 @@ LEAST_COSINE = 0.9999
 LARGEST_DIFFERENCE = 1e-4
 #: By so much may a vector be longer or shorter: models that do not normalize mean their lengths.
 LARGEST_STRETCH = 0.02
-#: Texts of one call while judging: padded to the longest, as in service.
-JUDGE_TEXTS = 8
+#: Inputs of one call while judging: texts are padded to the longest, as in service.
+JUDGED_AT_ONCE = 8
 
 _TINY = 1e-30
 
@@ -107,11 +109,25 @@ def _directions(vectors: Vector) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 def judge(encoder: Encoder, expected: Vector) -> Parity:
     """Run the reference texts as in service and compare with `expected`, `(n, dim) float32`."""
-    ready = encoder.tokenize(REFERENCE_TEXTS, prompt="", truncate=Truncate.END)
+    return _judge(
+        encoder, encoder.tokenize(REFERENCE_TEXTS, prompt="", truncate=Truncate.END), expected
+    )
+
+
+def judge_images(encoder: Encoder, expected: Vector) -> Parity:
+    """Run the reference images likewise; the encoder reads images."""
+    spec = encoder.pixel_spec
+    if spec is None:
+        raise BackendRefused(f"{encoder.backend}: reads no images")
+    pictures = (cut(picture, spec) for picture in reference_images(spec))
+    return _judge(encoder, [ReadyImage(pixels, spec.tokens) for pixels in pictures], expected)
+
+
+def _judge(encoder: Encoder, ready: Sequence[ModelInput], expected: Vector) -> Parity:
     order = sorted(range(len(ready)), key=lambda at: ready[at].length)
     found = np.empty_like(expected)
-    for begin in range(0, len(order), JUDGE_TEXTS):
-        rows = order[begin : begin + JUDGE_TEXTS]
+    for begin in range(0, len(order), JUDGED_AT_ONCE):
+        rows = order[begin : begin + JUDGED_AT_ONCE]
         vectors = encoder.forward([ready[row] for row in rows])
         if vectors.shape[1] != expected.shape[1]:
             raise BackendRefused(f"gives {vectors.shape[1]} values, not {expected.shape[1]}")
@@ -119,7 +135,16 @@ def judge(encoder: Encoder, expected: Vector) -> Parity:
     return compare(found, expected)
 
 
-def refuse_unless_equal(encoder: Encoder, expected: Vector, *, exact: bool) -> None:
-    """Raise BackendRefused where `encoder` does not give the `expected` vectors."""
-    if (fault := judge(encoder, expected).fault(exact=exact)) is not None:
+def refuse_unless_equal(
+    encoder: Encoder, expected: Vector, *, exact: bool, images: Vector | None = None
+) -> None:
+    """Raise BackendRefused where `encoder` does not give the `expected` vectors.
+
+    Those of the reference texts, and of the reference `images` where it reads images.
+    """
+    fault = judge(encoder, expected).fault(exact=exact)
+    if fault is None and images is not None:
+        told = judge_images(encoder, images).fault(exact=exact)
+        fault = told and f"images: {told}"
+    if fault is not None:
         raise BackendRefused(f"{encoder.backend}: {fault}")

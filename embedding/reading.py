@@ -1,25 +1,41 @@
-"""Texts made ready for a model, one outcome each: what cannot be read fails alone."""
+"""Texts and images made ready for a model, one outcome each: what cannot be read fails alone."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
 
-from embedding.encoder import EncodeFailure, Encoder, Tokenized
+from embedding.encoder import EncodeFailure, Encoder, ModelInput, ReadyImage, Tokenized
 from models.encoding import EncodeOptions, Truncate
+from models.images import Pixels, PixelSpec
 from models.states import ItemErrorCode
 
 log = structlog.get_logger(__name__)
 
-#: A text made ready, or why it cannot be.
-Read = Tokenized | EncodeFailure
+#: A text or image made ready, or why it cannot be.
+Read = ModelInput | EncodeFailure
 
 
-def read_all(encoder: Encoder, texts: Sequence[str], options: EncodeOptions) -> list[Read]:
-    """Tokenize texts; where that raises, one by one, so that the culprit fails alone.
+def read_all(
+    encoder: Encoder, inputs: Sequence[str | Pixels], options: EncodeOptions
+) -> list[Read]:
+    """Make `inputs` ready, texts and images in any order; an image that does not fit is a failure.
 
-    A text that is too long is a failure where the task wants no truncation.
+    So is a text that is too long, where the task wants no truncation. The prompt is for texts.
     """
+    texts = [one for one in inputs if isinstance(one, str)]
+    read = _read_texts(encoder, texts, options) if texts else []
+    if len(texts) == len(inputs):
+        return read
+    following = iter(read)
+    return [
+        next(following) if isinstance(one, str) else _read_image(encoder.pixel_spec, one)
+        for one in inputs
+    ]
+
+
+def _read_texts(encoder: Encoder, texts: Sequence[str], options: EncodeOptions) -> list[Read]:
+    """Tokenize texts; where that raises, one by one, so that the culprit fails alone."""
     tokenize = partial(encoder.tokenize, prompt=options.prompt, truncate=options.truncate)
     try:
         found: Sequence[Read] = tokenize(texts)
@@ -36,6 +52,16 @@ def _read_alone(tokenize: Callable[[Sequence[str]], list[Tokenized]], text: str)
         log.warning("tokenize_failed", characters=len(text), error=kind)
         message = f"the tokenizer failed on this text: {kind}"
         return EncodeFailure(ItemErrorCode.ENCODE_FAILED, message)
+
+
+def _read_image(spec: PixelSpec | None, pixels: Pixels) -> Read:
+    if spec is None:
+        return EncodeFailure(ItemErrorCode.ENCODE_FAILED, "the model reads texts, no images")
+    given = pixels.height, pixels.width
+    if given == spec.size:
+        return ReadyImage(pixels, spec.tokens)
+    message = f"the image was made {given} points large for a model that takes {spec.size}"
+    return EncodeFailure(ItemErrorCode.ENCODE_FAILED, message)
 
 
 def _whole(one: Read) -> Read:

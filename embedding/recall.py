@@ -17,6 +17,7 @@ from embedding import figures
 from embedding.catalog import ModelEntry
 from embedding.encoder import EncodedText, Origin, Outcome
 from models.encoding import EncodeOptions
+from models.images import Pixels
 
 log = structlog.get_logger(__name__)
 
@@ -39,14 +40,21 @@ class VectorCache(Protocol):
         """Keep values; never raises."""
 
 
-def keys_of(entry: ModelEntry, options: EncodeOptions, texts: Sequence[str]) -> list[bytes]:
-    """Name each text's vector: model fingerprint, options, and the text's hash."""
+def keys_of(
+    entry: ModelEntry, options: EncodeOptions, inputs: Sequence[str | Pixels]
+) -> list[bytes]:
+    """Name the vector of each text or image: model fingerprint, options, and its hash."""
     fingerprint = entry.passport_of(options).fingerprint
-    start = blake2b(f"{fingerprint}\n{options.truncate}\n".encode(), digest_size=KEY_BYTES)
+    texts = blake2b(f"{fingerprint}\n{options.truncate}\n".encode(), digest_size=KEY_BYTES)
+    images = blake2b(f"{fingerprint}\nimage\n".encode(), digest_size=KEY_BYTES)
     keys = []
-    for text in texts:
-        digest = start.copy()
-        digest.update(text.encode("utf-8", "surrogatepass"))
+    for one in inputs:
+        if isinstance(one, str):
+            digest = texts.copy()
+            digest.update(one.encode("utf-8", "surrogatepass"))
+        else:
+            digest = images.copy()
+            digest.update(one.digest)
         keys.append(digest.digest())
     return keys
 

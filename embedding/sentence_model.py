@@ -1,4 +1,4 @@
-"""A model as sentence-transformers loads it, and as a function of ids and mask. Imports torch.
+"""A model as sentence-transformers loads it, and as functions of ids and of pixels. Imports torch.
 
 Who serves a converted model never imports this module.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
@@ -17,7 +18,9 @@ from transformers.utils.logging import disable_progress_bar
 
 from embedding.catalog import ModelEntry
 from embedding.parity import REFERENCE_TEXTS, BackendRefused
+from embedding.reference_images import reference_images
 from embedding.weights import BadWeights
+from models.images import CHANNELS, PixelSpec
 from models.vectors import Vector
 
 CPU = "cpu"
@@ -40,7 +43,7 @@ def load_sentence_model(folder: Path, entry: ModelEntry, device: str = CPU) -> S
     )
     _check_facts(loaded, entry)
     modules = _without_normalize(list(loaded))
-    _check_kind(modules)
+    _check_kind(modules, entry)
     model = SentenceTransformer(modules=modules, device=device).eval()
     model.max_seq_length = entry.max_tokens
     return model
@@ -68,8 +71,8 @@ def _without_normalize(modules: Sequence[torch.nn.Module]) -> list[torch.nn.Modu
     return kept
 
 
-def _check_kind(modules: Sequence[torch.nn.Module]) -> None:
-    """Raise BackendRefused for a model whose input is not one tokenized text."""
+def _check_kind(modules: Sequence[torch.nn.Module], entry: ModelEntry) -> None:
+    """Raise BackendRefused for a model whose input is not one text, or image where it may be."""
     first = modules[0]
     if not isinstance(first, Transformer):
         raise BackendRefused(f"a model that begins with {type(first).__name__} is not served")
@@ -77,6 +80,11 @@ def _check_kind(modules: Sequence[torch.nn.Module]) -> None:
         raise BackendRefused("a model without a fast tokenizer is not served")
     if "message" in first.modality_config:
         raise BackendRefused("a model that reads chat messages is not served")
+    if ("image" in first.modality_config) != entry.reads_images:
+        raise BackendRefused(
+            f"it reads {' and '.join(map(str, first.modality_config))}, "
+            f"which the catalog's kind {entry.kind} does not say"
+        )
     if any(isinstance(module, Pooling) and not module.include_prompt for module in modules):
         raise BackendRefused("a model that leaves its prompt out of pooling is not served")
 
@@ -102,6 +110,13 @@ def reference_vectors(model: SentenceTransformer) -> Vector:
     return np.asarray(found, dtype=np.float32)
 
 
+def reference_image_vectors(model: SentenceTransformer, spec: PixelSpec) -> Vector:
+    """What sentence-transformers' own `encode` makes of the reference images, likewise."""
+    pictures = [Image.fromarray(picture) for picture in reference_images(spec)]
+    found = model.encode(pictures, batch_size=1, show_progress_bar=False)
+    return np.asarray(found, dtype=np.float32)
+
+
 class SentenceForward(torch.nn.Module):
     """All of a model as one function: `(n, length) int64` ids and mask to `(n, dim)` vectors."""
 
@@ -116,5 +131,25 @@ class SentenceForward(torch.nn.Module):
         features = {"input_ids": input_ids, "attention_mask": attention_mask}
         if self._typed:
             features["token_type_ids"] = torch.zeros_like(input_ids)
+        embedding: Tensor = self.model(features)["sentence_embedding"]
+        return embedding
+
+
+class ImageForward(torch.nn.Module):
+    """The same of images: `(n, height, width, 3) uint8` to `(n, dim)` vectors."""
+
+    def __init__(self, model: SentenceTransformer, spec: PixelSpec) -> None:
+        """Wrap `model`, which wants its pixels as `spec` says; those constants lie beside it."""
+        super().__init__()
+        self.model = model
+        self._rescale = spec.rescale
+        shape = 1, CHANNELS, 1, 1
+        self._mean = torch.tensor(spec.mean, device=model.device).view(shape)
+        self._std = torch.tensor(spec.std, device=model.device).view(shape)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Normalize in full precision, then run every module in turn."""
+        values = pixels.permute(0, 3, 1, 2).to(torch.float32) * self._rescale
+        features = {"pixel_values": (values - self._mean) / self._std, "modality": "image"}
         embedding: Tensor = self.model(features)["sentence_embedding"]
         return embedding

@@ -8,15 +8,19 @@ from functools import partial
 import numpy as np
 import structlog
 import torch
+from sentence_transformers import SentenceTransformer
 
 from embedding.catalog import ModelEntry
-from embedding.encoder import Tokenized
+from embedding.encoder import ModelInput, ReadyImage, Tokenized, as_images, as_texts
 from embedding.parity import BackendRefused, refuse_unless_equal
+from embedding.pixel_spec import pixel_spec
 from embedding.sentence_model import (
     CPU,
+    ImageForward,
     SentenceForward,
     load_sentence_model,
     pad_id,
+    reference_image_vectors,
     reference_vectors,
     tokenizer_definition,
 )
@@ -24,6 +28,7 @@ from embedding.tokenizing import TextTokenizer
 from embedding.torch_staging import Staging
 from embedding.weights import checked_folder
 from models.encoding import Truncate
+from models.images import PixelSpec
 from models.vectors import Vector
 
 log = structlog.get_logger(__name__)
@@ -32,7 +37,7 @@ FULL = "fp32"
 HALF = "fp16"
 
 #: Loads the model once more, in full precision on the CPU.
-LoadExact = Callable[[], SentenceForward]
+LoadExact = Callable[[], SentenceTransformer]
 
 
 def load_torch(
@@ -65,17 +70,20 @@ def cuda_devices() -> list[str]:
 def _accepted(entry: ModelEntry, device: str, precision: str) -> "TorchEncoder":
     """An encoder that gave the reference vectors. Raises BackendRefused, BadWeights."""
     folder = checked_folder(entry)
+    spec = pixel_spec(entry)
     model = load_sentence_model(folder, entry, device)
     expected = reference_vectors(model)
+    images = reference_image_vectors(model, spec) if spec else None
     exact = precision == FULL
     encoder = TorchEncoder(
-        SentenceForward(model if exact else model.half()).eval(),
+        model if exact else model.half(),
         entry,
+        spec=spec,
         device=device,
         precision=precision,
-        load_exact=lambda: SentenceForward(load_sentence_model(folder, entry)).eval(),
+        load_exact=lambda: load_sentence_model(folder, entry),
     )
-    refuse_unless_equal(encoder, expected, exact=exact)
+    refuse_unless_equal(encoder, expected, exact=exact, images=images)
     return encoder
 
 
@@ -84,41 +92,42 @@ class TorchEncoder:
 
     def __init__(
         self,
-        forward: SentenceForward,
+        model: SentenceTransformer,
         entry: ModelEntry,
         *,
+        spec: PixelSpec | None,
         device: str,
         precision: str,
         load_exact: LoadExact,
     ) -> None:
-        """Run `forward`, which lies on `device` in `precision`."""
+        """Run `model`, which lies on `device` in `precision`; `spec` where it reads images."""
         self.device = device
         self.backend = f"torch {precision}"
-        model = forward.model
+        self.pixel_spec = spec
         self._tokenizer = TextTokenizer(tokenizer_definition(model), entry.max_tokens)
         self._stage = partial(Staging, pad_id=pad_id(model), max_tokens=entry.max_tokens)
         self._name = entry.name
         self._load_exact = load_exact
-        self._fast: _Placed | None = _Placed(forward, self._stage(device))
+        self._fast: _Placed | None = _Placed(model, spec, self._stage(device))
         self._exact = self._fast if precision == FULL else None
 
     def tokenize(self, texts: Sequence[str], *, prompt: str, truncate: Truncate) -> list[Tokenized]:
         """Make texts ready for the model; from any thread."""
         return self._tokenizer.tokenize(texts, prompt=prompt, truncate=truncate)
 
-    def forward(self, batch: Sequence[Tokenized]) -> Vector:
+    def forward(self, batch: Sequence[ModelInput]) -> Vector:
         """Give `(n, dim) float32`, an array of its own. Raises MemoryError, the cache emptied."""
         if self._fast is None:
             raise RuntimeError(f"model {self._name} is closed")
         with out_of_memory_as_memory_error(self.device):
             return self._fast.run(batch)
 
-    def forward_exact(self, one: Tokenized) -> Vector:
-        """Give `(dim,) float32` of one text alone in full precision, on the CPU if need be."""
+    def forward_exact(self, one: ModelInput) -> Vector:
+        """Give `(dim,) float32` of one text or image in full precision, if need be on the CPU."""
         if self._fast is None:
             raise RuntimeError(f"model {self._name} is closed")
         if self._exact is None:
-            self._exact = _Placed(self._load_exact(), self._stage(CPU))
+            self._exact = _Placed(self._load_exact(), self.pixel_spec, self._stage(CPU))
         return np.asarray(self._exact.run([one])[0])
 
     def close(self) -> None:
@@ -130,14 +139,20 @@ class TorchEncoder:
 class _Placed:
     """A model beside the staging of the device it lies on."""
 
-    def __init__(self, forward: SentenceForward, staging: Staging) -> None:
-        self._forward = forward
+    def __init__(
+        self, model: SentenceTransformer, spec: PixelSpec | None, staging: Staging
+    ) -> None:
+        self._texts = SentenceForward(model).eval()
+        self._images = None if spec is None else ImageForward(model, spec).eval()
         self._staging = staging
 
     @torch.inference_mode()
-    def run(self, batch: Sequence[Tokenized]) -> Vector:
+    def run(self, batch: Sequence[ModelInput]) -> Vector:
         """Give `(n, dim) float32`."""
-        return self._staging.fetch(self._forward(*self._staging.place(batch)))
+        if self._images is not None and batch and isinstance(batch[0], ReadyImage):
+            pixels = self._staging.place_images(as_images(batch))
+            return self._staging.fetch(self._images(pixels))
+        return self._staging.fetch(self._texts(*self._staging.place(as_texts(batch))))
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from embedding.encoder import Tokenized
+from embedding.encoder import ReadyImage, Tokenized
+from models.images import CHANNELS
 from models.vectors import Vector
 
 #: CUDA kernels are fast for lengths that this divides, and fewer shapes fragment memory less.
@@ -32,6 +33,7 @@ class Staging:
         self._copies = _copy_stream(self._device) if self._cuda else None
         self._ids = _Reused(torch.int32, pinned=self._cuda)
         self._lengths = _Reused(torch.int32, pinned=self._cuda)
+        self._pixels = _Reused(torch.uint8, pinned=self._cuda)
         self._vectors = _Reused(torch.float32, pinned=self._cuda)
 
     def place(self, batch: Sequence[Tokenized]) -> tuple[Tensor, Tensor]:
@@ -48,6 +50,15 @@ class Staging:
             rows[row, : one.length] = one.ids
         lengths[:, 0] = torch.tensor([one.length for one in batch], dtype=torch.int32)
         return widened(self._copied(ids), self._copied(lengths))
+
+    def place_images(self, batch: Sequence[ReadyImage]) -> Tensor:
+        """Pixels on the device, `(n, height, width, 3) uint8`: a quarter of what they become."""
+        height, width = batch[0].pixels.height, batch[0].pixels.width
+        pixels = self._pixels.take(len(batch), height * width * CHANNELS)
+        rows = pixels.numpy()
+        for row, one in enumerate(batch):
+            rows[row] = np.frombuffer(one.pixels.data, dtype=np.uint8)
+        return self._copied(pixels).view(len(batch), height, width, CHANNELS)
 
     def fetch(self, vectors: Tensor) -> Vector:
         """`(n, dim)` vectors as an array of its own, float32."""

@@ -29,6 +29,17 @@ def checked_folder(entry: ModelEntry) -> Path:
         raise BadWeights(f"model {entry.name}: no folder {folder}")
     _refuse_pickles(entry, folder)
     _expect(entry, f"the weights in {folder}", weights_hash(folder), entry.sha256)
+    return config_folder(entry)
+
+
+def config_folder(entry: ModelEntry) -> Path:
+    """The folder with the entry's files, checked by `config_sha256`; the weights are not read.
+
+    Raises BadWeights.
+    """
+    if entry.source is None:
+        raise BadWeights(f"model {entry.name}: the catalog names no source")
+    folder = _locate(entry.source, entry.revision)
     if entry.config_sha256:
         given = config_hash(folder)
         _expect(entry, f"configuration and tokenizer in {folder}", given, entry.config_sha256)
@@ -42,10 +53,7 @@ def tokenizer_file(entry: ModelEntry) -> Path | None:
     """
     if entry.source is None:
         return None
-    folder = _locate(entry.source, entry.revision)
-    if entry.config_sha256:
-        given = config_hash(folder)
-        _expect(entry, f"configuration and tokenizer in {folder}", given, entry.config_sha256)
+    folder = config_folder(entry)
     found = sorted(folder.rglob("tokenizer.json"), key=lambda path: len(path.parts))
     if not found:
         raise BadWeights(f"model {entry.name}: no tokenizer.json in {folder}")

@@ -1,4 +1,4 @@
-"""Texts of one model that wait in one lane, by length and by age. Decides nothing by itself."""
+"""Texts of one model that wait in one lane, or images, by length and age. Decides nothing."""
 
 from bisect import bisect_left, bisect_right
 
@@ -31,14 +31,14 @@ class Window:
 
     def add(self, number: int, job: Job) -> None:
         """Let a text wait; numbers ascend."""
-        at = bisect_right(self._lengths, job.tokenized.length)
-        self._lengths.insert(at, job.tokenized.length)
+        at = bisect_right(self._lengths, job.ready.length)
+        self._lengths.insert(at, job.ready.length)
         self._numbers.insert(at, number)
         self._jobs[number] = job
 
     def take(self, *, max_items: int, max_tokens: int) -> list[Job]:
         """Take the oldest text and its companions out, the shortest first."""
-        at = bisect_left(self._lengths, self._jobs[self.oldest].tokenized.length)
+        at = bisect_left(self._lengths, self._jobs[self.oldest].ready.length)
         first, last = best_run(self._lengths, at, max_items=max_items, max_tokens=max_tokens)
         taken = [self._jobs.pop(number) for number in self._numbers[first:last]]
         del self._lengths[first:last], self._numbers[first:last]

@@ -108,5 +108,6 @@ class ReadingLimits(BaseModel):
     max_unpacked_bytes: int = 268_435_456
     max_ratio: int = 200
     max_entries: int = 10_000
+    max_image_pixels: int = 40_000_000
     timeout_s: float = 120.0
     memory_mb: int = 768

@@ -33,7 +33,30 @@ class FileSource:
 
 def file_source(request: TaskRequest) -> FileSource:
     """Read the `data` of a document task; raise InvalidRequest for what is none of the three."""
-    data = request.data if isinstance(request.data, str) else ""
+    return source_of(request.data if isinstance(request.data, str) else "")
+
+
+def image_sources(request: TaskRequest) -> list[FileSource]:
+    """Read each image of a task; raise InvalidRequest, which names the first that is none."""
+    found = []
+    for index, data in enumerate(request.images):
+        try:
+            found.append(source_of(data))
+        except InvalidRequest as error:
+            field = "data" if isinstance(request.data, str) else f"data[{index}]"
+            raise InvalidRequest(field=field, reason=error.reason, given=error.given) from None
+    return found
+
+
+def inline_bytes(request: TaskRequest) -> bytes:
+    """What of a document or of images travels in the request, one behind the other."""
+    if request.is_image:
+        return b"".join(source.content or b"" for source in image_sources(request))
+    return file_source(request).content or b""
+
+
+def source_of(data: str) -> FileSource:
+    """Read one file's place; raise InvalidRequest naming `data`."""
     start = data[:8].lower()
     if start.startswith(URL_PREFIXES):
         return FileSource(url=_checked_url(data))

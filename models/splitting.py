@@ -7,7 +7,7 @@ import orjson
 
 from models.documents import ChunkOptions
 from models.errors import InvalidRequest, LimitExceeded
-from models.file_sources import file_source
+from models.file_sources import file_source, image_sources
 from models.states import ItemErrorCode
 from models.tasks import TaskRequest
 from models.units import Cut, ItemFailure, UnitItem
@@ -28,6 +28,7 @@ class TaskLimits:
     max_deadline_s: float = 604_800.0
     max_json_depth: int = 32
     max_file_bytes: int = 104_857_600
+    max_images: int = 256
     chunks: ChunkOptions = CHUNK_DEFAULTS
     """How a document is cut that does not say."""
     unit_items: int = 64
@@ -57,6 +58,8 @@ def check_request(request: TaskRequest, limits: TaskLimits) -> None:
     """
     if request.is_document:
         check_file(request, limits)
+    elif request.is_image:
+        _check_images(request, limits)
     else:
         _check_texts(request, limits)
     metadata_bytes = len(orjson.dumps(request.metadata))
@@ -89,6 +92,26 @@ def _check_texts(request: TaskRequest, limits: TaskLimits) -> None:
     )
     if isinstance(request.data, str):
         _check_only_text(request.data, limits)
+
+
+def _check_images(request: TaskRequest, limits: TaskLimits) -> None:
+    if not request.images:
+        raise InvalidRequest(field="data", reason="the list is empty; send at least one image")
+    _at_most(
+        len(request.images),
+        limits.max_images,
+        field="data",
+        what="the number of images",
+        setting="document.max_images",
+    )
+    for index, source in enumerate(image_sources(request)):
+        _at_most(
+            source.size_bytes or 0,
+            limits.max_file_bytes,
+            field=f"data[{index}]",
+            what="the image's size in bytes",
+            setting="document.max_file_bytes",
+        )
 
 
 def check_file(request: TaskRequest, limits: TaskLimits) -> None:

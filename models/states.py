@@ -9,6 +9,7 @@ class TaskType(StrEnum):
     TEXT = "text_vectorization"
     BATCH = "batch_vectorization"
     DOCUMENT = "document_vectorization"
+    IMAGE = "image_vectorization"
 
 
 class TaskState(StrEnum):

@@ -1,13 +1,14 @@
 """From what a client chose to how texts are encoded, checked against the model. Pure."""
 
+from itertools import repeat
 from typing import Protocol
 
 from models.documents import ChunkOptions
 from models.encoding import DOCUMENT, EncodeOptions, Truncate
 from models.errors import InvalidRequest
-from models.file_sources import file_source
+from models.file_sources import file_source, image_sources
 from models.tasks import TaskRequest
-from models.units import DocumentFacts
+from models.units import DocumentFacts, ImageFacts
 from models.vectors import Passport
 
 
@@ -25,6 +26,10 @@ class EncodingModel(Protocol):
     @property
     def max_tokens(self) -> int:
         """Most tokens of a text."""
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether it takes images beside texts."""
 
     @property
     def matryoshka(self) -> tuple[int, ...]:
@@ -63,6 +68,8 @@ def document_facts(
 
     Raises InvalidRequest for chunks that the model would cut short.
     """
+    if request.is_image:
+        return _images_of(request, model, options)
     if not request.is_document:
         return None
     wanted = request.chunk_tokens
@@ -84,6 +91,26 @@ def document_facts(
         filename=request.filename,
         chunks=ChunkOptions(tokens=tokens, overlap=overlap, prompt=options.prompt),
         batch_size=request.batch_size,
+    )
+
+
+def _images_of(request: TaskRequest, model: EncodingModel, options: EncodeOptions) -> DocumentFacts:
+    if not model.reads_images:
+        reason = f"model {model.name} reads no images; name one that does (kind: clip)"
+        raise InvalidRequest(field="model_name", reason=reason, given=request.model_name)
+    own_ids = request.item_ids or repeat(None, len(request.images))
+    images = [
+        ImageFacts(
+            blob=None if source.blob is None else str(source.blob),
+            url=source.url,
+            size=len(source.content or b""),
+            own_id=own_id,
+        )
+        for source, own_id in zip(image_sources(request), own_ids, strict=True)
+    ]
+    chunks = ChunkOptions(tokens=model.max_tokens, prompt=options.prompt)
+    return DocumentFacts(
+        images=images, filename=request.filename, chunks=chunks, batch_size=request.batch_size
     )
 
 

@@ -22,7 +22,8 @@ _NOT_HASHED = {"v", "task_id", "idempotency_key", "submitted_ms", "traceparent",
 #: Types whose `data` is one string.
 _OF_ONE = frozenset({TaskType.TEXT, TaskType.DOCUMENT})
 #: What only a document has.
-_OF_DOCUMENTS = ("document_id", "filename", "chunk_tokens", "chunk_overlap")
+_NOT_OF_IMAGES = ("document_id", "chunk_tokens", "chunk_overlap")
+_OF_DOCUMENTS = ("filename", *_NOT_OF_IMAGES)
 
 ItemId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -36,6 +37,7 @@ class TaskRequest(BaseModel):
     data: str | Annotated[list[str], Field(fail_fast=True)] = Field(
         description="One text for text_vectorization, a list of texts for batch_vectorization."
         " For document_vectorization one file: in base64, its URL, or its name as a blob."
+        " For image_vectorization one such image, or a list of them."
     )
     model_name: str | None = Field(
         default=None, max_length=256, description="A model of the catalog; default: the service's."
@@ -144,19 +146,26 @@ class TaskRequest(BaseModel):
 
     @model_validator(mode="after")
     def _fields_fit_the_type(self) -> Self:
-        wrong = ("item_ids",) if self.is_document else _OF_DOCUMENTS
-        for name in wrong:
+        for name in self._wrong_fields():
             if getattr(self, name) is not None:
                 raise ValueError(f"{name}: {self.task_type} has none")
         return self
 
+    def _wrong_fields(self) -> tuple[str, ...]:
+        if self.is_document:
+            return ("item_ids",)
+        return _NOT_OF_IMAGES if self.is_image else _OF_DOCUMENTS
+
     @model_validator(mode="after")
     def _data_fits_the_type(self) -> Self:
-        if (self.task_type in _OF_ONE) != isinstance(self.data, str):
+        takes_both = self.task_type is TaskType.IMAGE
+        if not takes_both and (self.task_type in _OF_ONE) != isinstance(self.data, str):
             wanted = "one string" if self.task_type in _OF_ONE else "a list of strings"
             raise ValueError(f"data: {self.task_type} takes {wanted}")
-        if self.item_ids is not None and len(self.item_ids) != len(self.texts):
-            raise ValueError(f"item_ids: {len(self.item_ids)} ids for {len(self.texts)} texts")
+        items = self.images if self.is_image else self.texts
+        if self.item_ids is not None and len(self.item_ids) != len(items):
+            what = "images" if self.is_image else "texts"
+            raise ValueError(f"item_ids: {len(self.item_ids)} ids for {len(items)} {what}")
         if self.item_ids is not None and len(set(self.item_ids)) != len(self.item_ids):
             raise ValueError("item_ids: an id stands twice; each text needs its own")
         return self
@@ -173,9 +182,21 @@ class TaskRequest(BaseModel):
         return self.task_type is TaskType.DOCUMENT
 
     @property
+    def is_image(self) -> bool:
+        """Whether `data` is one image or several, each an item."""
+        return self.task_type is TaskType.IMAGE
+
+    @property
+    def images(self) -> list[str]:
+        """The images, each as base64, URL or blob; none for another type."""
+        if not self.is_image:
+            return []
+        return [self.data] if isinstance(self.data, str) else self.data
+
+    @property
     def texts(self) -> list[str]:
-        """The items that stand in the request; none for a document."""
-        if self.is_document:
+        """The items that are texts; none for files."""
+        if self.is_document or self.is_image:
             return []
         return [self.data] if isinstance(self.data, str) else self.data
 

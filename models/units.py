@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from models.documents import ChunkOptions, Place
 from models.encoding import EncodeOptions
 from models.ids import DEFAULT_TENANT, UnitId, unit_id
+from models.images import Pixels
 from models.states import ItemErrorCode, Lane
 from models.tasks import RECORD_VERSION
 
@@ -53,6 +54,12 @@ class UnitItem(BaseModel):
     chunk: str | None = Field(
         default=None, description="What a document with an id calls this chunk: by its text."
     )
+    pixels: Pixels | None = Field(
+        default=None, exclude=True, description="Of an image; they travel behind the record."
+    )
+    shape: tuple[int, int] | None = Field(
+        default=None, description="Height and width of an image whose pixels follow."
+    )
 
 
 class ItemFailure(BaseModel):
@@ -66,11 +73,25 @@ class ItemFailure(BaseModel):
     own_id: str | None = None
 
 
+class ImageFacts(BaseModel):
+    """Where one image of a task is: a blob, at a URL, or so many bytes of the record."""
+
+    model_config = ConfigDict(frozen=True)
+
+    blob: str | None = None
+    url: str | None = None
+    size: int = 0
+    own_id: str | None = None
+
+
 class DocumentFacts(BaseModel):
     """What a client said of a document, and how it is to be cut: all resolved by intake."""
 
     model_config = ConfigDict(frozen=True)
 
+    images: list[ImageFacts] | None = Field(
+        default=None, description="It is no document, but these images, each an item."
+    )
     document_id: str | None = None
     filename: str | None = None
     blob: str | None = Field(default=None, description="The blob that it is.")

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from agents.extract import Extract, Reading
+from agents.imaging import Imaging
 from agents.obtaining import Obtainer
 from agents.revisions import Revisions
 from config import options
 from config.model import Role
 from documents.reading import Readers
+from embedding.pixel_spec import pixel_spec
 from embedding.weights import tokenizer_file
+from models.images import PixelSpec
 from models.states import Lane
 from roles.parts import CLOCK, Parts, attach, beat_as, new_app, open_blobs, tools_of
 from stores.guarded_fetch import GuardedFetch
@@ -35,11 +38,15 @@ def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readine
     readers = Readers(settings.document.readers, options.reading_limits(settings))
     # One turn more than there are processes: it is kept for the high lane.
     turns = Turns(settings.document.readers + 1)
+    obtainer = Obtainer(fetcher, open_blobs(settings))
+    specs = PixelSpecs(parts)
+    imaging = Imaging(readers, obtainer, spec_of=specs.of, turns=turns)
     reading = Reading(readers, Tokenizers(parts).file_of, turns)
     extract = Extract(
         tools,
-        obtainer=Obtainer(fetcher, open_blobs(settings)),
+        obtainer=obtainer,
         reading=reading,
+        imaging=imaging,
         revisions=revisions_of(parts, app, tools),
         marks=parts.cache,
         worker=parts.worker,
@@ -64,6 +71,21 @@ def revisions_of(parts: Parts, app: StageApp, tools: StageTools) -> Revisions:
         catalog=parts.catalog,
         worker=parts.worker,
     )
+
+
+class PixelSpecs:
+    """How the catalog's models want images; each is read once."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Know the models of the catalog."""
+        self._catalog = parts.catalog
+        self._known: dict[str, PixelSpec | None] = {}
+
+    def of(self, model: str) -> PixelSpec | None:
+        """How a model wants images; raise UnknownModel or BadWeights."""
+        if model not in self._known:
+            self._known[model] = pixel_spec(self._catalog.resolve(model))
+        return self._known[model]
 
 
 class Tokenizers:

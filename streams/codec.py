@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from models.errors import NewerRecord
 from models.events import EVENT, Event
 from models.files import FileOrder
+from models.images import CHANNELS, Pixels
 from models.tasks import RECORD_VERSION
 from models.units import EncodedUnit, Unit
 
@@ -42,9 +43,35 @@ def encode(value: BaseModel) -> bytes:
     return value.model_dump_json(exclude_none=True).encode()
 
 
+def encode_unit(unit: Unit) -> bytes:
+    """Write a unit: as JSON, and where it has images framed, with their pixels behind it."""
+    pixels = [item.pixels.data for item in unit.items if item.pixels is not None]
+    return _framed(unit, b"".join(pixels)) if pixels else encode(unit)
+
+
 def decode_unit(raw: bytes | None) -> Unit:
     """Read a record of `vectorize.units.<lane>`; raise BadRecord or NewerRecord."""
-    return _decode(raw, _UNIT)
+    if raw is None or raw[:1] != _MAGIC[:1]:
+        plain = _decode(raw, _UNIT)
+        if any(item.shape is not None for item in plain.items):
+            raise BadRecord("bad_frame", "an image without its pixels")
+        return plain
+    head, body = _split_frame(raw)
+    unit = _decode(head, _UNIT)
+    items, at = [], 0
+    for item in unit.items:
+        size = 0 if item.shape is None else item.shape[0] * item.shape[1] * CHANNELS
+        pixels = None if item.shape is None else _pixels(item.shape, body[at : at + size])
+        items.append(item.model_copy(update={"pixels": pixels}))
+        at += size
+    return unit.model_copy(update={"items": items})
+
+
+def _pixels(shape: tuple[int, int], data: bytes) -> Pixels:
+    try:
+        return Pixels(*shape, data)
+    except ValueError as error:
+        raise BadRecord("bad_frame", str(error)) from error
 
 
 def decode_event(raw: bytes | None) -> Event:

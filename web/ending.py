@@ -77,10 +77,10 @@ class Retrier:
 
 def _retry_of(row: TaskRow, source: TaskRequest, wanted: list[int]) -> TaskRequest:
     """The items that are `wanted`; of a document all of it: its chunks are not in the request."""
-    texts, ids = source.texts, source.item_ids
+    items, ids = source.images if source.is_image else source.texts, source.item_ids
     return source.model_copy(
         update={
-            "data": source.data if isinstance(source.data, str) else [texts[at] for at in wanted],
+            "data": source.data if isinstance(source.data, str) else [items[at] for at in wanted],
             "item_ids": None if ids is None else [ids[at] for at in wanted],
             "model_name": row.model,
             "collection": row.collection,

@@ -16,7 +16,7 @@ from models.errors import (
     OwnerUnavailable,
     VectorizeError,
 )
-from models.file_sources import file_source
+from models.file_sources import source_of
 from models.ids import task_id_for_key
 from models.rows import TaskRow
 from models.task_options import document_facts, task_options
@@ -135,16 +135,25 @@ class Submitter:
 
     async def _claimed(self, order: Order) -> Order:
         """Put a large file into the blob store: its record carries a claim check instead."""
-        if not order.request.is_document:
+        request = order.request
+        if request.is_document:
+            data: str | list[str] = await self._place_of(str(request.data))
+        elif request.is_image:
+            places = [await self._place_of(image) for image in request.images]
+            data = places[0] if isinstance(request.data, str) else places
+        else:
             return order
-        content = file_source(order.request).content
+        return replace(order, request=request.model_copy(update={"data": data}))
+
+    async def _place_of(self, data: str) -> str:
+        """Where a file is from now on: as it was given, or as a blob."""
+        content = source_of(data).content
         if content is None or len(content) <= self._limits.inline_file_bytes:
-            return order
+            return data
         try:
-            ref = await self._blobs.put(content)
+            return str(await self._blobs.put(content))
         except BlobsUnavailable as error:
             raise BlobStoreUnavailable(error.message) from error
-        return replace(order, request=order.request.model_copy(update={"data": str(ref)}))
 
     async def _judged(self, order: Order, place: SourcePlace) -> Submitted:
         row = await self._reader.settled(

@@ -31,8 +31,8 @@ FILE, TASK = "file", "task"
 PIECE_BYTES = 65_536
 LONGEST_TASK_BYTES = 65_536
 LONGEST_NAME = 255
-#: What a client may say of an uploaded document; the rest follows from the file.
-NOT_HERE = frozenset({"data", "task_type"})
+#: What a file may be.
+FILE_TYPES = frozenset({TaskType.DOCUMENT, TaskType.IMAGE})
 _BROKEN = (ValueError, HttpProcessingError, web.RequestPayloadError, AssertionError, OSError)
 
 
@@ -48,7 +48,7 @@ class Upload:
     def raw_tasks(self) -> list[object]:
         """The bodies of the tasks of the files that are blobs, in their order."""
         return [
-            {"filename": name, **self.task, "task_type": TaskType.DOCUMENT, "data": str(blob)}
+            {"filename": name, "task_type": TaskType.DOCUMENT, **self.task, "data": str(blob)}
             for name, blob in self.files
             if isinstance(blob, BlobRef)
         ]
@@ -119,8 +119,11 @@ class Uploader:
         task = load_strict(raw, max_depth=self._limits.task.max_json_depth)
         if not isinstance(task, dict):
             raise InvalidRequest(field=TASK, reason="is a JSON object with the fields of a task")
-        for name in sorted(NOT_HERE & task.keys()):
-            raise InvalidRequest(field=f"{TASK}.{name}", reason="follows from the file")
+        if "data" in task:
+            raise InvalidRequest(field=f"{TASK}.data", reason="follows from the file")
+        if task.get("task_type", TaskType.DOCUMENT) not in FILE_TYPES:
+            reason = f"a file is one of {', '.join(sorted(FILE_TYPES))}"
+            raise InvalidRequest(field=f"{TASK}.task_type", reason=reason)
         return task
 
     def _check_count(self, files: int) -> None:

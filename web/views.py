@@ -214,7 +214,7 @@ def task_view(row: TaskRow) -> TaskView:
         "deadline_at": iso_time(row.deadline_ms),
         "links": links_of(row.task_id),
     }
-    if row.document is not None:
+    if row.document is not None and row.document.images is None:
         view["document"] = _document_view(row, row.document)
     return view
 
@@ -256,7 +256,7 @@ def receipt_of(request: TaskRequest, task_id: str, model_name: str, now_ms: int)
         "task_type": request.task_type,
         "model_name": model_name,
         "priority": request.lane,
-        "total_items": len(request.texts),
+        "total_items": len(request.texts) + len(request.images),
         "metadata": request.metadata,
         "retry_of": request.retry_of,
         "created_at": _time(now_ms),

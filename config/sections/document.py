@@ -78,6 +78,12 @@ class DocumentSettings(BaseModel):
     max_pages: int = Field(
         5000, ge=1, le=1_000_000, description="Most pages, slides or sheets of a document."
     )
+    max_images: int = Field(
+        256, ge=1, le=10_000, description="Most images of a task; they are in memory together."
+    )
+    max_image_pixels: int = Field(
+        40_000_000, ge=1, le=1_000_000_000, description="Most points of an image."
+    )
     max_chars: int = Field(
         50_000_000, ge=1, le=1_000_000_000, description="Most characters of a document's text."
     )

@@ -13,9 +13,10 @@ from models.documents import Chunk, ChunkOptions, DocumentRefused, Extraction, P
 from models.errors import BlobStoreUnavailable, BrokerUnavailable, UnknownModel
 from models.events import Extracted, PagesRead
 from models.files import FileOrder
+from models.images import Pixels
 from models.manifests import KeptChunk
 from models.states import ItemErrorCode, Lane
-from models.units import Cut, DocumentFacts, Unit
+from models.units import Cut, DocumentFacts, ImageFacts, ItemFailure, Unit, UnitItem
 from streams.codec import BadRecord, decode_unit, encode_file
 from streams.records import Record
 from streams.turns import Turns
@@ -110,6 +111,24 @@ class FakeRevisions:
         self.given_up.append(order)
 
 
+@dataclass
+class FakeImages:
+    items: list[UnitItem]
+    failures: list[ItemFailure]
+
+
+class FakeImaging:
+    """Makes three images of every task, the second of which cannot be read."""
+
+    async def read(self, order: FileOrder, inline: bytes) -> FakeImages:
+        items = [
+            UnitItem(index=at, text="", pixels=Pixels(1, 2, bytes([at] * 6)), shape=(1, 2))
+            for at in (0, 2)
+        ]
+        code = ItemErrorCode.DOCUMENT_UNREADABLE
+        return FakeImages(items, [ItemFailure(index=1, code=code, message="data[1]: broken")])
+
+
 class FakeObtainer:
     """Knows one document, or that it is gone."""
 
@@ -131,11 +150,13 @@ class Bench:
         self.cache = FakeCache(*marked)
         self.revisions = FakeRevisions()
         self.obtainer = FakeObtainer()
+        self.imaging = FakeImaging()
         self.tokenizer: Path | Exception = Path("tokenizer.json")
         self.extract = Extract(
             tools(self.producer),
             obtainer=self.obtainer,
             reading=Reading(self.reader, self._tokenizer, Turns(1)),
+            imaging=self.imaging,
             revisions=self.revisions,
             marks=self.cache,
             worker="x1",
@@ -338,6 +359,24 @@ async def test_an_urgent_document_does_not_wait_behind_bulk_ones() -> None:
         "normal",
         "low",
     ]
+
+
+IMAGES = DocumentFacts(images=[ImageFacts(size=1)] * 3, chunks=ChunkOptions(tokens=64)).model_dump()
+
+
+async def test_images_go_on_as_pixels_and_one_that_cannot_be_read_fails_alone() -> None:
+    bench = Bench()
+    await bench.take(document=IMAGES)
+    told = bench.told
+    assert (told.total_items, told.total_units, told.format) == (3, 1, "image")
+    assert [(fault.index, fault.message) for fault in told.failures] == [(1, "data[1]: broken")]
+    [unit] = bench.units
+    assert [item.index for item in unit.items] == [0, 2]
+    assert [item.pixels for item in unit.items] == [
+        Pixels(1, 2, bytes(6)), Pixels(1, 2, bytes([2] * 6)),
+    ]  # fmt: skip
+    assert unit.reading == told.reading
+    assert bench.reader.asked == []
 
 
 async def test_a_document_that_cannot_be_closed_is_given_up() -> None:

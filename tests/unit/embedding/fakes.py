@@ -7,8 +7,10 @@ from hashlib import blake2b
 import numpy as np
 
 from embedding.catalog import ModelEntry
-from embedding.encoder import Tokenized
+from embedding.encoder import ModelInput, ReadyImage, Tokenized
+from embedding.pixel_spec import pixel_spec
 from models.encoding import Truncate
+from models.images import Pixels
 from models.vectors import Vector
 
 
@@ -52,6 +54,7 @@ class FakeEncoder:
         self.gate = threading.Event()
         self.gate.set()
         self.closed = False
+        self.pixel_spec = pixel_spec(entry)
         self._dimension = entry.dimension
         self._limit = entry.max_tokens
         self._spoil = spoil
@@ -64,7 +67,7 @@ class FakeEncoder:
         ids = np.array([ord(character) for character in kept], dtype=np.int32)
         return Tokenized(ids, len(text))
 
-    def forward(self, batch: Sequence[Tokenized]) -> Vector:
+    def forward(self, batch: Sequence[ModelInput]) -> Vector:
         texts = [_text(each) for each in batch]
         self.calls.append(texts)
         self.threads.add(threading.current_thread().name)
@@ -72,7 +75,7 @@ class FakeEncoder:
         vectors = np.stack([vector_of(text, self._dimension) for text in texts])
         return vectors if self._spoil is None else self._spoil(texts, vectors)
 
-    def forward_exact(self, one: Tokenized) -> Vector:
+    def forward_exact(self, one: ModelInput) -> Vector:
         text = _text(one)
         self.exact_calls.append(text)
         return vector_of(text, self._dimension)
@@ -81,7 +84,14 @@ class FakeEncoder:
         self.closed = True
 
 
-def _text(one: Tokenized) -> str:
+def image(mark: int) -> Pixels:
+    """An image as ViT-B/32 wants them, of one grey; a FakeEncoder calls it `image 7`."""
+    return Pixels(224, 224, bytes([mark]) * (224 * 224 * 3))
+
+
+def _text(one: ModelInput) -> str:
+    if isinstance(one, ReadyImage):
+        return f"image {one.pixels.data[0]}"
     return "".join(chr(number) for number in one.ids)
 
 

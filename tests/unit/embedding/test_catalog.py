@@ -207,3 +207,15 @@ def test_importing_it_does_not_import_torch(module: str) -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_model_reads_texts_unless_the_catalog_says_otherwise() -> None:
+    assert not hashing_entry().reads_images
+    assert hashing_entry(kind="clip").reads_images
+    with pytest.raises(ValidationError, match="kind"):
+        hashing_entry(kind="siglip")
+
+
+def test_what_a_model_reads_changes_no_space() -> None:
+    """Vectors of texts that are stored stay what they are."""
+    assert hashing_entry(kind="clip").fingerprint == hashing_entry().fingerprint

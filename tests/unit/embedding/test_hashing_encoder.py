@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedding.encoder import Tokenized
+from embedding.encoder import ReadyImage, Tokenized
 from embedding.hashing_encoder import HashingEncoder
 from embedding.quality import shaped, vector_faults
 from models.encoding import EncodeOptions, Truncate
 from models.vectors import Vector
-from tests.unit.embedding.fakes import hashing_entry
+from tests.unit.embedding.fakes import hashing_entry, image
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -121,3 +121,16 @@ def test_no_texts_give_no_rows() -> None:
     encoder = HashingEncoder(hashing_entry(dimension=16))
     assert _read(encoder, []) == []
     assert encoder.forward([]).shape == (0, 16)
+
+
+def test_images_have_vectors_of_their_own() -> None:
+    encoder = HashingEncoder(hashing_entry(kind="clip", dimension=64))
+    assert encoder.pixel_spec is not None
+    assert (encoder.pixel_spec.size, encoder.pixel_spec.tokens) == ((224, 224), 50)
+    ready = [ReadyImage(image(mark), 50) for mark in (1, 2, 1)]
+    found = encoder.forward(ready)
+    assert np.array_equal(found[0], found[2])
+    assert np.array_equal(encoder.forward_exact(ready[1]), found[1])
+    directions = shaped(found[:2], EncodeOptions())
+    assert abs(float(directions[0] @ directions[1])) < 0.5
+    assert vector_faults(found, texts=3, dimension=64) == [None] * 3

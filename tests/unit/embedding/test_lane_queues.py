@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from embedding.batching import BatchOptions
-from embedding.encoder import Tokenized
+from embedding.encoder import ReadyImage, Tokenized
 from embedding.jobs import Call, Model, Request
 from embedding.lane_queues import LaneQueues
 from models.encoding import EncodeOptions
+from models.images import Pixels
 from models.states import Lane
 
 
@@ -52,7 +53,7 @@ class Site:
 
 
 def marks(call: Call) -> list[int]:
-    return [int(job.tokenized.ids[0]) for job in call.jobs]
+    return [int(job.ready.ids[0]) for job in call.jobs]
 
 
 def test_the_urgent_go_first_at_each_boundary() -> None:
@@ -185,3 +186,41 @@ def test_who_waits_is_counted_by_lane(lane: Lane) -> None:
     site = Site()
     site.ask(lane, text(1), text(2), text(1))
     assert site.queues.waiting() == {each: 2 if each is lane else 0 for each in Lane}
+
+
+def picture(mark: int) -> ReadyImage:
+    """An image of its own, as long as a text of 8 tokens."""
+    return ReadyImage(Pixels(1, 1, bytes([mark, 0, 0])), 8)
+
+
+def names(call: Call) -> list[str]:
+    return [
+        f"i{job.ready.pixels.data[0]}" if isinstance(job.ready, ReadyImage)
+        else f"t{job.ready.ids[0]}"
+        for job in call.jobs
+    ]  # fmt: skip
+
+
+def test_images_and_texts_of_one_model_take_turns_by_age() -> None:
+    site = Site(budget=16)
+    site.ask(Lane.NORMAL, text(1), picture(1), text(2), picture(2), picture(3), text(3))
+    calls = [site.next() for _ in range(4)]
+    assert [names(call) for call in calls] == [["t1", "t2"], ["i1", "i2"], ["i3"], ["t3"]]
+    assert [call.noun for call in calls] == ["text", "image", "image", "text"]
+    assert [call.line.images for call in calls] == [False, True, True, False]
+
+
+def test_an_image_is_never_taken_for_a_text_of_the_same_bytes() -> None:
+    site, shown = Site(), picture(7)
+    ids = np.frombuffer(shown.key, dtype=np.int32)
+    site.ask(Lane.NORMAL, Tokenized(ids, len(ids)), shown, picture(7))
+    assert [len(site.next().jobs) for _ in range(2)] == [1, 1]
+
+
+def test_texts_and_images_have_budgets_of_their_own() -> None:
+    queues = LaneQueues(BatchOptions(), lambda line: 8 if line.images else 64)
+    request = Request(EncodeOptions(), 4, lambda done: None)
+    model = cast(Model, FakeModel())
+    queues.add(Lane.NORMAL, model, [picture(1), picture(2), text(1), text(2)], request)
+    calls = [queues.wait_next_call(0) for _ in range(3)]
+    assert [names(call) for call in calls if call] == [["i1"], ["i2"], ["t1", "t2"]]

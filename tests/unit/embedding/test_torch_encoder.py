@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from embedding.encoder import Tokenized
+from embedding.encoder import ReadyImage, Tokenized, as_images, as_texts
 from embedding.torch_encoder import out_of_memory_as_memory_error
 from embedding.torch_staging import Staging, staged_length, widened
+from models.images import Pixels
 
 PAD = 9
 
@@ -87,3 +88,27 @@ def test_any_other_error_stays_what_it_is() -> None:
 def test_without_an_error_nothing_happens() -> None:
     with out_of_memory_as_memory_error("cpu"):
         pass
+
+
+def _images(*marks: int) -> list[ReadyImage]:
+    return [ReadyImage(Pixels(2, 1, bytes([mark, 0, 9, mark, 1, 8])), 1) for mark in marks]
+
+
+def test_pixels_lie_row_by_row_red_green_and_blue() -> None:
+    pixels = _staging().place_images(_images(1, 2))
+    assert (pixels.shape, pixels.dtype) == ((2, 2, 1, 3), torch.uint8)
+    assert pixels[1].tolist() == [[[2, 0, 9]], [[2, 1, 8]]]
+
+
+def test_many_images_leave_nothing_behind_for_fewer() -> None:
+    staging = _staging()
+    staging.place_images(_images(1, 2, 3))
+    assert staging.place_images(_images(4))[:, 0, 0, 0].tolist() == [4]
+
+
+def test_a_call_of_texts_and_images_is_a_bug_that_shows() -> None:
+    mixed = [*_batch(1), *_images(1)]
+    with pytest.raises(TypeError, match="an image where the model reads texts"):
+        as_texts(mixed)
+    with pytest.raises(TypeError, match="a text among images"):
+        as_images(mixed)

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedding.encoder import Tokenized
-from embedding.jobs import Job
+from embedding.jobs import Job, Line
 from embedding.window import Window
 from models.states import Lane
 
-MODEL = cast(Any, SimpleNamespace(name="m"))
+LINE = Line(cast(Any, SimpleNamespace(name="m")), images=False)
 
 
 def job(length: int) -> Job:
-    return Job(MODEL, Tokenized(np.zeros(length, dtype=np.int32), length), Lane.NORMAL)
+    return Job(LINE, Tokenized(np.zeros(length, dtype=np.int32), length), Lane.NORMAL)
 
 
 def filled(*lengths: int) -> tuple[Window, list[Job]]:
@@ -27,7 +27,7 @@ def filled(*lengths: int) -> tuple[Window, list[Job]]:
 
 
 def lengths_of(jobs: list[Job]) -> list[int]:
-    return [each.tokenized.length for each in jobs]
+    return [each.ready.length for each in jobs]
 
 
 def test_the_oldest_goes_with_those_of_like_length() -> None:

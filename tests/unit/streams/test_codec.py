@@ -11,7 +11,8 @@ from models.encoding import EncodeOptions, Encoding, Truncate
 from models.errors import NewerRecord
 from models.events import Event
 from models.files import file_of
-from models.units import Cut, DocumentFacts, EncodedUnit, ItemOutcome, ReplyAddress
+from models.images import Pixels
+from models.units import Cut, DocumentFacts, EncodedUnit, ItemOutcome, ReplyAddress, UnitItem
 from streams.codec import (
     BadRecord,
     Matrix,
@@ -21,6 +22,7 @@ from streams.codec import (
     decode_vectors,
     encode,
     encode_file,
+    encode_unit,
     encode_vectors,
 )
 from tests.unit.models.making import (
@@ -121,6 +123,26 @@ def test_a_file_comes_back_byte_by_byte_behind_its_order(content: bytes) -> None
     cut = Cut(max_text_bytes=9, unit_items=2, unit_bytes=99, max_units=4)
     order = file_of(accepted(document=facts.model_dump(), cut=cut.model_dump()), 5)
     assert decode_file(encode_file(order, content)) == (order, content)
+
+
+def test_a_unit_of_images_comes_back_with_their_pixels_and_nothing_else_carries_them() -> None:
+    pixels = [Pixels(2, 1, bytes(range(6))), Pixels(1, 3, bytes(range(9)))]
+    items = [
+        UnitItem(index=at, text="", pixels=each, shape=(each.height, each.width))
+        for at, each in enumerate(pixels)
+    ]
+    items.insert(1, UnitItem(index=7, text="a text"))
+    made = unit().model_copy(update={"items": items})
+    raw = encode_unit(made)
+    assert decode_unit(raw) == made
+    with pytest.raises(BadRecord, match="an image without its pixels"):
+        decode_unit(encode(made))
+    with pytest.raises(BadRecord, match="points are 9 bytes"):
+        decode_unit(raw[:-1])
+
+
+def test_a_unit_of_texts_is_plain_json() -> None:
+    assert encode_unit(unit()) == encode(unit())
 
 
 def test_special_floats_and_foreign_layouts_survive() -> None:

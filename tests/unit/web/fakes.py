@@ -42,7 +42,10 @@ MODEL = ModelEntry(
     prompts={"query": "query: ", "clustering": "cluster: "},
 )
 OTHER = ModelEntry(name="other", revision="1", dimension=8, max_tokens=16, backend="hashing")
-CATALOG = Catalog([MODEL, OTHER], MODEL.name)
+CLIP = ModelEntry(
+    name="clip", kind="clip", revision="1", dimension=4, max_tokens=16, backend="hashing"
+)
+CATALOG = Catalog([MODEL, OTHER, CLIP], MODEL.name)
 LIMITS = WebLimits(
     task=TaskLimits(
         max_items=10_000, max_text_bytes=1000, max_metadata_bytes=200, max_file_bytes=5000

@@ -170,6 +170,46 @@ async def test_an_upload_while_the_blob_store_is_away_may_be_tried_again(site: A
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
 
 
+def image(*contents: bytes, **more: Any) -> dict[str, Any]:
+    data: Any = [b64encode(content).decode() for content in contents]
+    return {"task_type": "image_vectorization", "model_name": "clip", "data": data, **more}
+
+
+async def test_each_image_of_a_task_travels_as_it_fits(site: Any) -> None:
+    answer = await site.post("/tasks/submit", image(SMALL, LARGE, item_ids=["a", "b"]))
+    assert (answer.status, answer.body["total_items"]) == (202, 2)
+    [data] = sent(site)
+    assert data == [b64encode(SMALL).decode(), str(BlobRef.of(LARGE))]
+    one = image(SMALL) | {"data": b64encode(SMALL).decode()}
+    assert (await site.post("/tasks/submit", one)).body["total_items"] == 1
+
+
+@pytest.mark.parametrize(
+    "more,field",
+    [
+        ({"model_name": "tiny"}, "model_name"),
+        ({"data": []}, "data"),
+        ({"data": ["YQ==", "!"]}, "data[1]"),
+        ({"data": ["YQ==", b64encode(b"x" * 5001).decode()]}, "data[1]"),
+        ({"item_ids": ["a"]}, "item_ids"),
+        ({"chunk_tokens": 8}, "chunk_tokens"),
+        ({"document_id": "d"}, "document_id"),
+    ],
+)
+async def test_a_wrong_image_task_is_refused_by_name(
+    site: Any, more: dict[str, Any], field: str
+) -> None:
+    answer = await site.post("/tasks/submit", image(SMALL, SMALL) | more)
+    assert (answer.status, answer.body["field"]) == (422, field)
+
+
+async def test_an_uploaded_file_may_be_an_image(site: Any) -> None:
+    task = {"task_type": "image_vectorization", "model_name": "clip"}
+    answer = await site.upload(("a.png", SMALL), task=task)
+    assert (answer.status, answer.body["accepted"]) == (202, 1)
+    assert site.log.records[0].images == [str(BlobRef.of(SMALL))]
+
+
 async def test_what_is_no_upload_is_refused(site: Any) -> None:
     answer = await site.post("/tasks/upload", {"file": "x"})
     assert (answer.status, answer.body["field"]) == (422, "Content-Type")

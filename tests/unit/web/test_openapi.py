@@ -40,7 +40,7 @@ async def test_the_limits_stand_in_the_document(site: Any) -> None:
     assert [branch.get("maxItems") for branch in task["data"]["anyOf"]] == [None, 10_000]
     assert not {"tenant", "submitted_ms", "retry_of", "traceparent"} & set(task)
     assert set(task) < set(TaskRequest.model_fields)
-    assert task["model_name"]["examples"] == ["tiny", "other"]
+    assert task["model_name"]["examples"] == ["tiny", "other", "clip"]
     for setting in ("service.max_body_bytes", "task.max_text_bytes", "task.max_page_depth"):
         assert setting in found["info"]["description"]
     parameters = found["paths"]["/tasks"]["get"]["parameters"]
