@@ -38,6 +38,8 @@ class Plan:
     """Texts after which the role embed must not have grown."""
     gpu_s: float
     """How long each shape runs on a GPU in each round."""
+    documents: int
+    """Pages of documents of each kind in each round."""
 
 
 TASK_TEXTS = 640
@@ -60,6 +62,7 @@ DEFAULT = Plan(
     codec_s=0.1,
     memory_texts=200_000,
     gpu_s=2.0,
+    documents=600,
 )
 QUICK = Plan(
     form="quick",
@@ -78,4 +81,5 @@ QUICK = Plan(
     codec_s=0.02,
     memory_texts=4_000,
     gpu_s=0.5,
+    documents=120,
 )

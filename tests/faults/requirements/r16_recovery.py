@@ -70,7 +70,7 @@ async def _recovered(trial: Rig, books: Books, name: str, way: "Way", size: int)
     books.trials += 1
     try:
         async with asyncio.timeout(LIMIT_S):
-            await master.ready()
+            await _ready(master)
             took_s = time.time() - began_s
             same = await _newest(trial) == before and await _are_known(trial, size)
     except TimeoutError:
@@ -82,6 +82,14 @@ async def _recovered(trial: Rig, books: Books, name: str, way: "Way", size: int)
     trial.say(f"  {size} rows, {name}: {took_s:.1f} s {told} {'' if same else 'ROWS DIFFER'}")
     if name in {"warm", "cold"}:
         books.facts |= {f"{size} rows {name}: {what}": value for what, value in told.items()}
+
+
+async def _ready(master: Process) -> None:
+    """Wait until it is; one that left while Kafka was away is started again, as it would be."""
+    while not (master.alive and await master.is_ready()):
+        if not master.alive:
+            master.start()
+        await asyncio.sleep(0.1)
 
 
 def _measured(master: Process, size: int) -> Mapping[str, float]:
