@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import obstore
 
+from models.blob_refs import BlobRef
 from stores.blob_calls import BlobCalls, BlobOptions
 from stores.blob_errors import (
     BlobDamaged,
@@ -23,7 +24,6 @@ from stores.blob_errors import (
     BlobTooLarge,
     KeyMissing,
 )
-from models.blob_refs import BlobRef
 from stores.blob_sweep import INCOMING, BlobSweep
 
 PART_BYTES = 8 * 1024 * 1024

@@ -8,9 +8,9 @@ from time import time
 
 import pytest
 
+from models.blob_refs import BlobRef
 from stores.blob_calls import BlobOptions
 from stores.blob_errors import BlobDamaged, BlobGone, BlobTooLarge
-from models.blob_refs import BlobRef
 from stores.blob_sweep import DELETES
 from stores.blobs import PART_BYTES, Blobs
 
