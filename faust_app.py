@@ -1,8 +1,9 @@
 """The composition root: settings -> stores -> topics -> agents -> routes. Nobody imports it.
 
 `faust -A faust_app worker` runs the role that `VECTORIZE_ROLE` picks: `master` (web, intake,
-track; owns the tables), `embed`, `store`, or `all` of them in one process. Every shape uses the
-same consumer groups, so a deployment may change shape and loses nothing. `roles/` wires each.
+track; owns the tables), `extract`, `embed`, `store`, or `all` of them in one process. Every shape
+uses the same consumer groups, so a deployment may change shape and loses nothing. `roles/` wires
+each.
 """
 
 import sys

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
 
 from models.blob_refs import BlobRef
 from models.clock import Clock
+from models.units import DocumentFacts
+from stores.blob_errors import BlobDamaged, BlobGone
 from streams.row_store import RowStore
 
 log = structlog.get_logger("agents.blob_expiry")
@@ -22,6 +25,9 @@ class BlobSweeper(Protocol):
 
     async def sweep(self, older_than_ms: int, keep: Callable[[str], bool]) -> int:
         """Delete blobs last written before a time, unless `keep(sha256)`; raises BlobFailed."""
+
+    async def touch(self, ref: BlobRef) -> None:
+        """Make a blob young again; raises BlobFailed."""
 
 
 class BlobExpiry:
@@ -51,17 +57,33 @@ class BlobExpiry:
 
     async def look(self) -> int:
         """Remove what is too old; return how many blobs that were."""
-        wanted = frozenset(self._wanted())
+        if not self._rows.ready:
+            return 0  # what is not loaded yet may name some
+        wanted = frozenset(ref.sha256 for ref, _ in self._wanted())
         oldest_ms = self._clock.now_ms() - self._keep_ms
+        await self._keep_young(oldest_ms + self._keep_ms // 2)
         removed = await self._blobs.sweep(oldest_ms, wanted.__contains__)
         if removed:
             log.info("blobs_expired", removed=removed)
         return removed
 
-    def _wanted(self) -> Iterator[str]:
-        """The blobs of unfinished tasks, by hash."""
+    async def _keep_young(self, submitted_before_ms: int) -> None:
+        """Make the blobs of old unfinished tasks young: another master knows nothing of them."""
+        for ref, submitted_ms in list(self._wanted()):
+            if submitted_ms < submitted_before_ms:
+                with suppress(BlobGone, BlobDamaged):
+                    await self._blobs.touch(ref)
+
+    def _wanted(self) -> Iterator[tuple[BlobRef, int]]:
+        """The blobs of unfinished tasks, and when those were submitted."""
         for partition, index in list(self._rows.indexes()):
             for entry in list(index.unfinished()):
                 row = self._rows.stored(partition, entry.task_id)
-                if row is not None and row.document is not None and row.document.blob is not None:
-                    yield BlobRef.parse(row.document.blob).sha256
+                if row is not None and row.document is not None:
+                    yield from ((ref, row.submitted_ms) for ref in blobs_of(row.document))
+
+
+def blobs_of(document: DocumentFacts) -> list[BlobRef]:
+    """The blobs that a document or its images are."""
+    named = [document.blob, *(image.blob for image in document.images or ())]
+    return [BlobRef.parse(blob) for blob in named if blob is not None]

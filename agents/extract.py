@@ -274,10 +274,11 @@ class Extract:
     ) -> None:
         """Report as `worker`.
 
-        Of documents that do not come in their records so many are held in memory `at_once`,
-        fetched and waiting; slow servers hold up each other, and nobody else.
+        Of documents that do not come in their records so many are held in memory `at_once`, and
+        as many are fetched; slow servers hold up each other, and nobody else.
         """
         self._held = asyncio.Semaphore(at_once)
+        self._fetched = asyncio.Semaphore(at_once)
         self._obtainer = obtainer
         self._producer = tools.producer
         self._dead_letters = tools.dead_letters
@@ -320,9 +321,6 @@ class Extract:
         await self._teller.started(order)
         begun_s = self._clock.monotonic_s()
         try:
-            if order.document.images is not None:
-                await self._hand_on_images(order, await self._imaging.read(order, content))
-                return
             found = await self._read_unless_cancelled(order, content)
         except DocumentRefused as refused:
             await self._teller.failed(order, refused.code, refused.message)
@@ -331,9 +329,13 @@ class Extract:
         except VectorizeError as error:  # its model cannot be had here
             await self._teller.failed(order, ItemErrorCode.MODEL_UNAVAILABLE, error.message)
         else:
-            if found is not None:
-                figures.EXTRACT_SECONDS.observe(self._clock.monotonic_s() - begun_s)
+            if found is None:
+                return
+            figures.EXTRACT_SECONDS.observe(self._clock.monotonic_s() - begun_s)
+            if isinstance(found, Extraction):
                 await self._hand_on(partition, order, found)
+            else:
+                await self._hand_on_images(order, found)
 
     async def _wanted(self, order: FileOrder) -> bool:
         """Tell whether anybody still waits for this document; say so where its time is over."""
@@ -346,13 +348,15 @@ class Extract:
     async def _cancelled(self, order: FileOrder) -> bool:
         return order.task_id in await self._marks.cancelled([order.task_id])
 
-    async def _read_unless_cancelled(self, order: FileOrder, inline: bytes) -> Extraction | None:
-        """Read, telling now and then how far; None: the task was cancelled meanwhile."""
+    async def _read_unless_cancelled(
+        self, order: FileOrder, inline: bytes
+    ) -> Extraction | Images | None:
+        """Read, telling now and then how far; None: nobody wants it any more."""
         pages = _Pages()
         reading = asyncio.ensure_future(self._read(order, inline, pages))
         try:
             while not (await asyncio.wait({reading}, timeout=LOOK_AGAIN_S))[0]:
-                if await self._cancelled(order):
+                if not await self._wanted(order):
                     return None
                 await self._teller.pages(order, pages)
             return reading.result()
@@ -360,10 +364,13 @@ class Extract:
             reading.cancel()
             await asyncio.wait({reading})
 
-    async def _read(self, order: FileOrder, inline: bytes, pages: _Pages) -> Extraction:
+    async def _read(self, order: FileOrder, inline: bytes, pages: _Pages) -> Extraction | Images:
+        if order.document.images is not None:
+            return await self._imaging.read(order, inline)
         if order.document.comes_along:
             return await self._reading.read(order, inline, pages.note)
-        async with self._held:
+        held = self._held if order.document.url is None else self._fetched
+        async with held:
             content = await self._obtainer.content(order)
             return await self._reading.read(order, content, pages.note)
 

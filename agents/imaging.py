@@ -4,12 +4,17 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from models.clock import Clock
 from models.documents import ChunkOptions, DocumentRefused
 from models.files import FileOrder
 from models.images import Pixels, PixelSpec
 from models.states import ItemErrorCode
 from models.units import DocumentFacts, ImageFacts, ItemFailure, UnitItem
 from streams.turns import Turns
+
+#: So long the images of a task may be fetched from foreign servers: a task of many from one that
+#: does not answer must not stand before others for hours.
+FETCHES_S = 300.0
 
 
 class Preparer(Protocol):
@@ -44,12 +49,14 @@ class Imaging:
         *,
         spec_of: Callable[[str], PixelSpec | None],
         turns: Turns,
+        clock: Clock,
     ) -> None:
         """`spec_of` says how a model wants images; it raises where the model cannot be had."""
         self._preparer = preparer
         self._obtainer = obtainer
         self._spec_of = spec_of
         self._turns = turns
+        self._clock = clock
 
     async def read(self, order: FileOrder, inline: bytes) -> Images:
         """Read all; one that cannot be fails alone. Raises Unavailable."""
@@ -81,15 +88,20 @@ class Imaging:
         self, order: FileOrder, inline: bytes
     ) -> AsyncIterator[tuple[int, ImageFacts, bytes | DocumentRefused]]:
         """The file of each image, or why there is none."""
-        at = 0
+        at, until_s = 0, self._clock.monotonic_s() + FETCHES_S
         for index, image in enumerate(order.document.images or ()):
             content: bytes | DocumentRefused = inline[at : at + image.size]
             at += image.size
             if image.blob is not None or image.url is not None:
-                content = await self._obtained(order, image)
+                content = await self._obtained(order, image, until_s)
             yield index, image, content
 
-    async def _obtained(self, order: FileOrder, image: ImageFacts) -> bytes | DocumentRefused:
+    async def _obtained(
+        self, order: FileOrder, image: ImageFacts, until_s: float
+    ) -> bytes | DocumentRefused:
+        if image.url is not None and self._clock.monotonic_s() > until_s:
+            told = f"the images before it took {FETCHES_S:g} s to be fetched: send fewer at a time"
+            return DocumentRefused(ItemErrorCode.DOCUMENT_FETCH_FAILED, told)
         where = DocumentFacts(blob=image.blob, url=image.url, chunks=ChunkOptions(tokens=1))
         try:
             return await self._obtainer.content(order.model_copy(update={"document": where}))

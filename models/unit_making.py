@@ -20,5 +20,9 @@ def unit_of(
 ) -> Unit:
     """Build the unit `number` of a task; of a document that is read, as its order says."""
     shared = {name: getattr(task, name) for name in _SHARED}
+    if task.document is not None:  # where its files are is nobody's business from here on
+        shared["document"] = task.document.model_copy(
+            update={"images": None, "url": None, "blob": None}
+        )
     reading = task.reading if isinstance(task, FileOrder) else None
     return Unit(**shared, number=number, items=items, sent_ms=sent_ms, reading=reading)

@@ -7,10 +7,11 @@ from agents.imaging import Imaging
 from agents.obtaining import Obtainer
 from agents.revisions import Revisions
 from config import options
-from config.model import Role
+from config.model import Role, Settings
 from documents.reading import Readers
 from embedding.pixel_spec import pixel_spec
 from embedding.weights import tokenizer_file
+from models.errors import StartRefused
 from models.images import PixelSpec
 from models.states import Lane
 from roles.parts import CLOCK, Parts, attach, beat_as, new_app, open_blobs, tools_of
@@ -34,13 +35,13 @@ def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readine
     settings, names = parts.settings, parts.names
     app = new_app(parts, Role.EXTRACT, web)
     tools = tools_of(parts, app)
-    fetcher = GuardedFetch(options.fetch_options(settings), clock=CLOCK)
+    fetcher = open_fetcher(settings)
     readers = Readers(settings.document.readers, options.reading_limits(settings))
     # One turn more than there are processes: it is kept for the high lane.
     turns = Turns(settings.document.readers + 1)
     obtainer = Obtainer(fetcher, open_blobs(settings))
     specs = PixelSpecs(parts)
-    imaging = Imaging(readers, obtainer, spec_of=specs.of, turns=turns)
+    imaging = Imaging(readers, obtainer, spec_of=specs.of, turns=turns, clock=CLOCK)
     reading = Reading(readers, Tokenizers(parts).file_of, turns)
     extract = Extract(
         tools,
@@ -71,6 +72,14 @@ def revisions_of(parts: Parts, app: StageApp, tools: StageTools) -> Revisions:
         catalog=parts.catalog,
         worker=parts.worker,
     )
+
+
+def open_fetcher(settings: Settings) -> GuardedFetch:
+    """What fetches from URLs; raise StartRefused where its settings cannot be."""
+    try:
+        return GuardedFetch(options.fetch_options(settings), clock=CLOCK)
+    except ValueError as error:
+        raise StartRefused(str(error)) from error
 
 
 class PixelSpecs:

@@ -77,6 +77,10 @@ class Blobs:
             raise BlobDamaged(f"{ref} is damaged: its content has another hash")
         return content
 
+    async def touch(self, ref: BlobRef) -> None:
+        """Make a blob young again; raises like `get` and `put`."""
+        await self._put(self._key(ref), await self.get(ref))
+
     async def delete(self, ref: BlobRef) -> None:
         """Remove a blob, if it is there; raises BlobsUnavailable."""
         await self._delete(self._key(ref))
@@ -120,7 +124,9 @@ class Blobs:
         return (await found.bytes_async()).to_bytes()
 
     async def _write(self, key: str, chunks: AsyncIterator[bytes], max_bytes: int) -> BlobRef:
-        writer = obstore.open_writer_async(self._calls.store, key, buffer_size=PART_BYTES)
+        writer = obstore.open_writer_async(
+            self._calls.store, key, buffer_size=PART_BYTES, max_concurrency=1
+        )
         tally = _Tally(max_bytes)
         try:
             async for chunk in chunks:

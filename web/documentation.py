@@ -57,7 +57,7 @@ class UploadRequest(TypedDict):
 
     file: Annotated[list[bytes], Field(description="One part of this name for each file.")]
     task: NotRequired[
-        Annotated[str, Field(description="Fields of the tasks as JSON, without data and type.")]
+        Annotated[str, Field(description="Fields of the tasks as JSON, without data.")]
     ]
 
 
@@ -168,7 +168,7 @@ def _task_operations(limits: WebLimits) -> list[Operation]:
             body=BatchRequest | list[TaskRequest], params=(_KEY,), refusals=refused,
         ),
         Operation(
-            "POST", "/tasks/upload", "Submit files, a document task each",
+            "POST", "/tasks/upload", "Submit files, a task each",
             {202: UploadAnswer},
             body=UploadRequest, media="multipart/form-data", params=(_KEY,),
             refusals=(400, 413, 422, 503),

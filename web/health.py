@@ -17,7 +17,7 @@ from web.ports import Readiness, RowCache, VectorReader, Workers
 
 CHECK_S = 1.0
 #: The stages a task needs beside the master.
-NEEDED_ROLES = frozenset({"embed", "store"})
+NEEDED_ROLES = frozenset({"extract", "embed", "store"})
 
 
 class Health(TypedDict):

@@ -118,6 +118,10 @@ class Submitter:
         stamps = {"task_id": task_id, "submitted_ms": now_ms, "traceparent": traceparent}
         return Order(request.model_copy(update=stamps), task_id, model.name, now_ms, keyed)
 
+    def check_room(self) -> None:
+        """Raise QueueFull where a submit would be refused now, whatever it was."""
+        self._shedder.check()
+
     async def submit(self, order: Order, wait_s: float = 0.0) -> Submitted:
         """Produce an order; with a key, wait for its verdict; then up to `wait_s` for its end.
 

@@ -1,5 +1,6 @@
 """`POST /tasks/upload`: files as they are, each streamed into the blob store, a task each."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
@@ -33,7 +34,14 @@ LONGEST_TASK_BYTES = 65_536
 LONGEST_NAME = 255
 #: What a file may be.
 FILE_TYPES = frozenset({TaskType.DOCUMENT, TaskType.IMAGE})
-_BROKEN = (ValueError, HttpProcessingError, web.RequestPayloadError, AssertionError, OSError)
+_BROKEN = (
+    *(ValueError, RuntimeError, HttpProcessingError, web.RequestPayloadError, AssertionError),
+    OSError,  # TimeoutError is one: nothing came for too long
+)
+#: Where nothing of an upload comes for so long, it is given up.
+IDLE_S = 60.0
+#: How a part may be written: as it is.
+PLAIN = frozenset({"", "7bit", "8bit", "binary"})
 
 
 @dataclass(slots=True)
@@ -44,12 +52,24 @@ class Upload:
     """Name and blob of each file, or why it is none."""
     task: dict[str, object] = field(default_factory=dict)
     """The fields of each task."""
+    told: bool = False
+    """Whether those came."""
 
-    def raw_tasks(self) -> list[object]:
-        """The bodies of the tasks of the files that are blobs, in their order."""
+    def raw_tasks(self, key: str | None) -> list[object]:
+        """The bodies of the tasks of the files that are blobs, in their order.
+
+        `key` gives each the key `key#place`, by its place among all files: a file that is sent
+        again in a better state does not change the keys of others.
+        """
         return [
-            {"filename": name, "task_type": TaskType.DOCUMENT, **self.task, "data": str(blob)}
-            for name, blob in self.files
+            {
+                "filename": name,
+                "task_type": TaskType.DOCUMENT,
+                **({} if key is None else {"idempotency_key": f"{key}#{at}"}),
+                **self.task,
+                "data": str(blob),
+            }
+            for at, (name, blob) in enumerate(self.files)
             if isinstance(blob, BlobRef)
         ]
 
@@ -64,7 +84,7 @@ class Uploader:
 
     async def read(self, request: web.Request) -> Upload:
         """Read all parts; raise InvalidRequest, BodyTooLarge, BlobStoreUnavailable."""
-        if not request.content_type.startswith("multipart/"):
+        if request.content_type != "multipart/form-data":
             reason = "must be multipart/form-data, with a part `file` for each file"
             raise InvalidRequest(field="Content-Type", reason=reason, given=request.content_type)
         told, limit = request.content_length, self._limits.max_upload_bytes
@@ -82,8 +102,11 @@ class Uploader:
                 named = getattr(part, "name", None) or "a part without a name"
                 reason = f"unknown part; there are: {FILE} (one a file), {TASK} (JSON)"
                 raise InvalidRequest(field=str(named)[:100], reason=reason)
+            _check_plain(part)
             if part.name == TASK:
-                upload.task = await self._task(part, budget)
+                if upload.told:
+                    raise InvalidRequest(field=TASK, reason="stands twice; send it once")
+                upload.told, upload.task = True, await self._task(part, budget)
             else:
                 upload.files.append((_name_of(part), await self._file(part, budget)))
             self._check_count(len(upload.files))
@@ -92,20 +115,19 @@ class Uploader:
 
     async def _file(self, part: BodyPartReader, budget: "_Budget") -> BlobRef | VectorizeError:
         limit = self._limits.task.max_file_bytes
-        pieces = budget.pieces(part)
+        left = budget.left
         try:
-            return await self._blobs.put_stream(pieces, limit)
+            return await self._blobs.put_stream(budget.pieces(part), limit)
         except BlobsUnavailable as error:
             raise BlobStoreUnavailable(error.message) from error
         except BlobTooLarge:
-            size = limit
-            async for piece in budget.pieces(part):  # the next part begins behind it
-                size += len(piece)
+            async for _ in budget.pieces(part):  # the next part begins behind it
+                pass
             return LimitExceeded(
                 field=FILE,
                 what="the file's size in bytes",
                 limit=limit,
-                given=size,
+                given=left - budget.left,
                 setting="document.max_file_bytes",
             )
 
@@ -121,7 +143,8 @@ class Uploader:
             raise InvalidRequest(field=TASK, reason="is a JSON object with the fields of a task")
         if "data" in task:
             raise InvalidRequest(field=f"{TASK}.data", reason="follows from the file")
-        if task.get("task_type", TaskType.DOCUMENT) not in FILE_TYPES:
+        kind = task.get("task_type", TaskType.DOCUMENT)
+        if not isinstance(kind, str) or kind not in FILE_TYPES:
             reason = f"a file is one of {', '.join(sorted(FILE_TYPES))}"
             raise InvalidRequest(field=f"{TASK}.task_type", reason=reason)
         return task
@@ -140,7 +163,7 @@ class Uploader:
     def _check(self, upload: Upload) -> None:
         if not upload.files:
             raise InvalidRequest(field=FILE, reason="there is no part of this name; send a file")
-        for name in ("document_id", "task_id", "filename"):
+        for name in ("document_id", "task_id", "filename", "idempotency_key"):
             if len(upload.files) > 1 and name in upload.task:
                 raise InvalidRequest(field=f"{TASK}.{name}", reason="names one file, not several")
 
@@ -150,16 +173,30 @@ class _Budget:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._left = limit
+        self.left = limit
+        """What may still come."""
 
     async def pieces(self, part: BodyPartReader) -> AsyncIterator[bytes]:
         """The content of a part, piece by piece; raises BodyTooLarge."""
-        while piece := await part.read_chunk(PIECE_BYTES):
-            self._left -= len(piece)
-            if self._left < 0:
+        while True:
+            async with asyncio.timeout(IDLE_S):
+                piece = await part.read_chunk(PIECE_BYTES)
+            if not piece:
+                return
+            self.left -= len(piece)
+            if self.left < 0:
                 setting = "document.max_upload_bytes"
                 raise BodyTooLarge(limit=self._limit, given=None, setting=setting)
-            yield part.decode(piece)
+            yield bytes(piece)
+
+
+def _check_plain(part: BodyPartReader) -> None:
+    """Refuse a part that would have to be decoded: nobody who sends files writes them so."""
+    packed = part.headers.get("Content-Encoding", "identity")
+    written = part.headers.get("Content-Transfer-Encoding", "").lower()
+    if packed != "identity" or written not in PLAIN:
+        reason = "must come as it is, without Content-Encoding or Content-Transfer-Encoding"
+        raise InvalidRequest(field=str(part.name), reason=reason)
 
 
 def _name_of(part: BodyPartReader) -> str | None:
@@ -176,10 +213,11 @@ def upload_routes(tasks: TaskManager, blobs: Blobs, limits: WebLimits) -> list[w
 
     async def upload(request: web.Request) -> web.Response:
         key, trace = idempotency_key(request), traceparent(request)
+        tasks.submitter.check_room()  # before a file is kept for nothing
         found = await uploader.read(request)
-        raw = found.raw_tasks()
+        raw = found.raw_tasks(key)
         submitted = iter(
-            await tasks.submit_many({"tasks": raw}, key=key, traceparent=trace) if raw else ()
+            await tasks.submit_many({"tasks": raw}, key=None, traceparent=trace) if raw else ()
         )
         outcomes = [
             (name, next(submitted) if isinstance(blob, BlobRef) else blob)

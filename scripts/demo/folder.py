@@ -108,17 +108,17 @@ async def index(
             views[found.name] = await _followed(client, found, collection)
         show(progress_of(list(views.values()), len(files), time.monotonic() - began_s))
 
-    async with asyncio.TaskGroup() as group:
-        for found in files:
-            group.create_task(one(found))
+    await asyncio.gather(*map(one, files))
     return views
 
 
 async def _followed(client: ServiceClient, found: Found, collection: str | None) -> Json:
     """One document to its end; a refusal is its end, too."""
-    content = await asyncio.to_thread(found.path.read_bytes)
     try:
+        content = await asyncio.to_thread(found.path.read_bytes)
         view = await client.ask("POST", "/tasks/submit", task_of(found, content, collection))
+    except OSError as error:
+        return {"status": "failed", "error": f"the file cannot be read: {error.strerror}"}
     except Refused as error:
         return {"status": "failed", "error": str(error)}
     while view["status"] not in FINAL:

@@ -78,6 +78,7 @@ async def test_all_that_waited_is_done_when_workers_come_and_what_ended_stays(
     cancelled = await client.submit("cancelled while waiting")
     assert (await client.delete(f"/tasks/{cancelled}")).status == 200
     with (
+        Service(stack, folder, prefix=service.prefix, role="extract"),
         Service(stack, folder, prefix=service.prefix, role="embed"),
         Service(stack, folder, prefix=service.prefix, role="store"),
     ):

@@ -150,16 +150,18 @@ async def test_young_blobs_are_not_swept(blobs: Blobs) -> None:
     assert await blobs.get(ref) == b"young"
 
 
-@pytest.mark.parametrize("streamed", [False, True])
-async def test_writing_a_blob_again_makes_it_young(blobs: Blobs, streamed: bool) -> None:
+@pytest.mark.parametrize("way", ["put", "streamed", "touched"])
+async def test_writing_a_blob_again_makes_it_young(blobs: Blobs, way: str) -> None:
     ref = await blobs.put(b"content")
     await asyncio.sleep(0.02)
     between_ms = now_ms()
     await asyncio.sleep(0.02)
-    if streamed:
+    if way == "streamed":
         await blobs.put_stream(pieces(b"content"), max_bytes=100)
-    else:
+    elif way == "put":
         await blobs.put(b"content")
+    else:
+        await blobs.touch(ref)
     assert await blobs.sweep(between_ms, nobody) == 0
     assert await blobs.get(ref) == b"content"
 

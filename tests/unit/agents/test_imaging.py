@@ -14,6 +14,7 @@ from models.states import ItemErrorCode
 from models.units import DocumentFacts, ImageFacts
 from streams.turns import Turns
 from tests.unit.agents.test_extract import order
+from tests.unit.streams.fakes import FakeClock
 
 SPEC = PixelSpec(resize=(1, 1), tokens=2)
 REF = str(BlobRef.of(b"x"))
@@ -25,6 +26,8 @@ class Desk:
     def __init__(self, **elsewhere: bytes | Exception) -> None:
         self.elsewhere = elsewhere
         self.spec: PixelSpec | None = SPEC
+        self.clock = FakeClock()
+        self.fetch_ms = 0
 
     async def prepare(self, content: bytes, spec: PixelSpec) -> Pixels:
         assert spec == SPEC
@@ -34,12 +37,15 @@ class Desk:
 
     async def content(self, order: FileOrder) -> bytes:
         found = self.elsewhere["blob" if order.document.blob else "url"]
+        self.clock.at_ms += self.fetch_ms
         if isinstance(found, Exception):
             raise found
         return found
 
     async def read(self, inline: bytes, *images: ImageFacts) -> Any:
-        imaging = Imaging(self, self, spec_of=lambda model: self.spec, turns=Turns(1))
+        imaging = Imaging(
+            self, self, spec_of=lambda model: self.spec, turns=Turns(1), clock=self.clock
+        )
         facts = DocumentFacts(images=list(images), chunks=ChunkOptions(tokens=8))
         return await imaging.read(order(document=facts.model_dump()), inline)
 
@@ -70,6 +76,16 @@ async def test_an_image_that_cannot_be_found_or_read_fails_alone_and_is_named() 
         (0, "x", ItemErrorCode.DOCUMENT_UNREADABLE, "data[0]: it is broken"),
         (1, None, ItemErrorCode.DOCUMENT_GONE, "data[1]: it is gone"),
     ]
+
+
+async def test_images_from_slow_servers_do_not_stand_before_others_for_hours() -> None:
+    desk = Desk(url=b"u")
+    desk.fetch_ms = 200_000
+    urls = [ImageFacts(url=f"https://x/{at}") for at in range(4)]
+    found = await desk.read(b"z", *urls, ImageFacts(size=1))
+    assert [item.index for item in found.items] == [0, 1, 4]
+    assert {failure.code for failure in found.failures} == {ItemErrorCode.DOCUMENT_FETCH_FAILED}
+    assert "send fewer at a time" in found.failures[0].message
 
 
 async def test_an_outage_says_nothing_of_an_image() -> None:

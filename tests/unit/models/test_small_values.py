@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from models import errors
 from models.clock import iso_time
+from models.documents import ChunkOptions
 from models.encoding import EncodeOptions
 from models.errors import InvalidRequest, LimitExceeded, VectorizeError
 from models.fold import fold
@@ -18,7 +19,7 @@ from models.metrics import Tally
 from models.paging import Cursor, Page, cursor_from, cursor_of, merged_page
 from models.states import FINAL, SWEPT, Lane, TaskState, lane_of
 from models.unit_making import unit_of
-from models.units import Unit, UnitItem
+from models.units import DocumentFacts, ImageFacts, Unit, UnitItem
 from tests.unit.models.making import DEADLINE_MS, MAX_RUN_MS, NOW_MS, accepted, row, unit
 
 PLACES = st.tuples(st.integers(0, 5), st.text("ab", min_size=1, max_size=3))
@@ -163,6 +164,18 @@ def test_a_unit_takes_over_every_fact_of_its_task_that_it_has_a_place_for() -> N
     taken = chain.from_iterable([(name, getattr(made, name))] for name in Unit.model_fields)
     assert all(value == getattr(event, name) for name, value in taken if name not in own)
     assert (made.number, made.id) == (1, "task-a/1")
+
+
+def test_a_unit_does_not_carry_where_its_files_are() -> None:
+    """A URL may hold a secret, and 256 of them are two megabytes."""
+    facts = DocumentFacts(
+        document_id="d", filename="f", blob="blob:x", url="https://x/?key=secret",
+        images=[ImageFacts(url="https://x/?key=secret")], chunks=ChunkOptions(tokens=8),
+    )  # fmt: skip
+    made = unit_of(accepted(document=facts.model_dump()), 0, [], NOW_MS)
+    assert made.document is not None
+    assert (made.document.document_id, made.document.filename) == ("d", "f")
+    assert "secret" not in made.model_dump_json()
 
 
 def test_a_unit_of_nobody_is_no_unit() -> None:

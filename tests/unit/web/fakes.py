@@ -254,7 +254,9 @@ class FakeWorkers:
     """Who is alive; also answers as embed worker and as readiness."""
 
     beats: list[WorkerBeat] = field(
-        default_factory=lambda: [WorkerBeat(worker="w1", roles=["embed", "store"], at_ms=1)]
+        default_factory=lambda: [
+            WorkerBeat(worker="w1", roles=["extract", "embed", "store"], at_ms=1)
+        ]
     )
     waiting_for: dict[str, str | None] = field(default_factory=lambda: {"kafka": None})
     kafka: bool = True

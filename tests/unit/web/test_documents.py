@@ -135,6 +135,7 @@ async def test_so_many_files_are_too_many(site: Any) -> None:
     [
         ({"data": "x"}, "task.data"),
         ({"task_type": "text_vectorization"}, "task.task_type"),
+        ({"task_type": []}, "task.task_type"),
         ([], "task"),
     ],
 )
@@ -208,6 +209,58 @@ async def test_an_uploaded_file_may_be_an_image(site: Any) -> None:
     answer = await site.upload(("a.png", SMALL), task=task)
     assert (answer.status, answer.body["accepted"]) == (202, 1)
     assert site.log.records[0].images == [str(BlobRef.of(SMALL))]
+
+
+async def test_keys_go_by_the_place_of_a_file_so_that_others_do_not_change_them(site: Any) -> None:
+    key = {"Idempotency-Key": "k"}
+    first = await site.upload(("a", SMALL), ("b", b"z" * 5001), ("c", LARGE), headers=key)
+    again = await site.upload(("a", SMALL), ("b", SMALL + b"b"), ("c", LARGE), headers=key)
+    assert (first.body["accepted"], again.body["accepted"]) == (2, 3)
+    for at in (0, 2):
+        assert first.body["tasks"][at]["task_id"] == again.body["tasks"][at]["task_id"]
+
+
+async def test_nothing_is_kept_of_an_upload_while_the_queue_is_full(site: Any) -> None:
+    site.queue.waiting = 10**9
+    answer = await site.upload(("a", SMALL))
+    assert (answer.status, site.blobs.held) == (503, {})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Encoding": "gzip"},
+        {"Content-Encoding": "br"},
+        {"Content-Transfer-Encoding": "base64"},
+        {"Content-Transfer-Encoding": "quoted-printable"},
+        {"Content-Transfer-Encoding": "nonsense"},
+    ],
+    ids=str,
+)
+async def test_a_part_that_would_have_to_be_decoded_is_refused(
+    site: Any, headers: dict[str, str]
+) -> None:
+    told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    body = (
+        "--x\r\nContent-Disposition: form-data; name=file; filename=a\r\n"
+        f"{told}\r\nabc\r\n--x--\r\n"
+    ).encode()
+    answer = await site.post(
+        "/tasks/upload", body, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    assert (answer.status, answer.body["field"], site.blobs.held) == (422, "file", {})
+
+
+async def test_only_a_form_is_an_upload_and_its_task_part_comes_once(site: Any) -> None:
+    answer = await site.post(
+        "/tasks/upload", b"--x--", headers={"Content-Type": "multipart/mixed; boundary=x"}
+    )
+    assert (answer.status, answer.body["field"]) == (422, "Content-Type")
+    form = FormData()
+    for _ in range(2):
+        form.add_field("task", "{}", content_type="application/json")
+    answer = await site._answer(await site.client.post("/tasks/upload", data=form))
+    assert (answer.status, answer.body["field"]) == (422, "task")
 
 
 async def test_what_is_no_upload_is_refused(site: Any) -> None:
