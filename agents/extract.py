@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from models.documents import ChunkOptions, DocumentRefused, Extraction
+from models.documents import UNREAD, ChunkOptions, DocumentRefused, Extraction
 from models.errors import Unavailable, VectorizeError
 from models.events import DeadlinePassed, Event, Extracted, PagesRead, UnitStarted
 from models.files import FileOrder
@@ -35,8 +35,6 @@ log = structlog.get_logger("agents.extract")
 
 #: How often a reading that takes long tells how far it is, and looks whether it is still wanted.
 LOOK_AGAIN_S = 1.0
-#: The reading of a document that cannot be read.
-UNREAD = "unread"
 
 Progress = Callable[[int, int | None], None]
 

@@ -21,7 +21,16 @@ from models.documents import Extraction
 from models.events import UnitDone
 from models.files import FileOrder, key_of
 from models.ids import chunk_identity, chunk_key, object_id
-from models.manifests import KeptChunk, Manifest, Rank, chunk_keys, is_outdated
+from models.manifests import (
+    Closing,
+    KeptChunk,
+    Manifest,
+    Rank,
+    chunk_keys,
+    is_outdated,
+    reading_of,
+    what_to_close,
+)
 from models.states import ItemErrorCode
 from models.storing import stored_item
 from models.unit_making import unit_of
@@ -89,6 +98,9 @@ class Revisions:
             if not is_outdated(manifest, rank):
                 latest = Manifest(
                     **rank._asdict(),
+                    reading=reading_of(found.digest(), revision.kept),
+                    closed_ms=manifest.closed_ms if manifest else -1,
+                    closed_id=manifest.closed_id if manifest else "",
                     chunks=[*revision.new.values(), *(chunk.key for chunk in revision.kept)],
                     kept=list(revision.kept),
                     standing=manifest.standing if manifest else [],
@@ -101,19 +113,25 @@ class Revisions:
         key, rank = key_of(order), Rank(order.submitted_ms, order.task_id)
         async with self._lock(key):
             manifest = self._documents.stored(partition, key)
-            if manifest is None:
-                raise RuntimeError(f"task {order.task_id} closes no document. This is a bug.")
-            if manifest.rank == rank:
-                await self._close_latest(partition, order, manifest)
-            else:  # a later task has the document; what this one stored beside it is too much
-                removed = await self._store.delete_task(_space(order), order.task_id)
-                log.info("document_superseded", task_id=order.task_id, removed=removed)
-                await self._report(order, [], deleted=0)
+            match what_to_close(manifest, rank, order.reading):
+                case Closing.NOW if manifest is not None:
+                    await self._close_latest(partition, order, manifest)
+                case Closing.SUPERSEDED:
+                    removed = await self._store.delete_task(_space(order), order.task_id)
+                    log.info("document_superseded", task_id=order.task_id, removed=removed)
+                    await self._report(order, [], deleted=0)
+                case Closing.ANOTHER_READING:
+                    log.info("closing_of_another_reading", task_id=order.task_id)
+                case _:
+                    await self._report(order, [], deleted=0)
 
     async def give_up(self, order: FileOrder) -> None:
-        """Report a document that cannot be closed: nothing was taken over, nothing removed."""
+        """Report a document that cannot be closed: nothing was taken over, nothing removed.
+
+        What was to be kept stands where it stood, as an earlier task's.
+        """
         log.error("document_not_closed", task_id=order.task_id, kept=order.kept)
-        await self._report(order.model_copy(update={"kept": 0}), [], deleted=0)
+        await self._report(order, [], deleted=0)
 
     async def _revision(
         self, order: FileOrder, found: Extraction, manifest: Manifest | None
@@ -136,13 +154,15 @@ class Revisions:
         kept = iter(manifest.kept)
         while few := list(islice(kept, TAKEN_AT_ONCE)):
             failures += await self._take_over(order, few)
-        removed = await self._store.delete_outdated(
-            _space(order),
-            order.document.document_id or "",
-            submitted_ms=order.submitted_ms,
-            task_id=order.task_id,
-        )
-        await (await self._documents.put(partition, key_of(order), manifest.closed()))
+        removed = 0
+        if order.whole:  # else what was there before stays beside the chunks that failed
+            removed = await self._store.delete_outdated(
+                _space(order),
+                order.document.document_id or "",
+                submitted_ms=order.submitted_ms,
+                task_id=order.task_id,
+            )
+            await (await self._documents.put(partition, key_of(order), manifest.closed()))
         log.info("document_closed", task_id=order.task_id, kept=len(manifest.kept), removed=removed)
         await self._report(order, failures, deleted=removed)
 

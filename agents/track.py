@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from models.events import Event
+from models.events import Event, UnitDone
 from models.files import closing_of, key_of
 from models.fold import Folded, Verdict, fold
 from models.rows import TaskRow
@@ -112,6 +112,8 @@ class Track:
         folded = fold(row, event, record.offset, max_run_ms=self._options.max_run_ms)
         writes = await self._write(record.partition, event, row, folded)
         self._answer(event, folded)
+        if folded.row is not None and is_late_chunk(event, folded.row):
+            await self._have_closed(folded.row)
         return self._conclude(record.partition, folded, writes, event.task_id)
 
     async def poison(self, record: Record, error: Exception, attempts: int) -> None:
@@ -214,3 +216,18 @@ class Track:
             failed=row.failed_items,
             seconds=seconds,
         )
+
+
+def is_late_chunk(event: Event, row: TaskRow) -> bool:
+    """Whether chunks were stored of a document that was closed before.
+
+    A unit may come again after a kill, when a later task has removed what it stores: closing the
+    document once more removes it again.
+    """
+    return (
+        isinstance(event, UnitDone)
+        and row.closes
+        and row.state is TaskState.COMPLETED
+        and event.stored > 0
+        and event.unit != row.total_units - 1
+    )

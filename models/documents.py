@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.errors import VectorizeError
 from models.states import ItemErrorCode
 
+#: The reading of a document that cannot be read.
+UNREAD = "unread"
+
 
 class Place(BaseModel):
     """Where in its document a chunk stands."""

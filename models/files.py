@@ -25,6 +25,9 @@ class FileOrder(BaseModel):
     )
     unit: int = Field(default=0, description="Of a closing: the number of the unit that it is.")
     kept: int = Field(default=0, description="Of a closing: how many chunks are taken over.")
+    whole: bool = Field(
+        default=True, description="Of a closing: whether every chunk of its units was stored."
+    )
     tenant: str = DEFAULT_TENANT
     traceparent: str | None = None
     task_id: str
@@ -60,7 +63,12 @@ def file_of(task: Accepted | TaskRow, sent_ms: int) -> FileOrder:
 
 def closing_of(row: TaskRow, sent_ms: int) -> FileOrder:
     """Build the order to close a task's document."""
-    told = {"reading": row.reading, "unit": row.total_units - 1, "kept": row.kept_items}
+    told: dict[str, object] = {
+        "reading": row.reading,
+        "unit": row.total_units - 1,
+        "kept": row.kept_items,
+        "whole": not row.error_units >> 1,  # bit 0: pages that could not be read
+    }
     return file_of(row, sent_ms).model_copy(update={"closing": True, **told})
 
 

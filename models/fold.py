@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from models.bitmap import bitmap_of, contains
+from models.documents import UNREAD
 from models.events import (
     Accepted,
     CancelRequested,
@@ -29,7 +30,7 @@ from models.events import (
 )
 from models.rows import TaskRow
 from models.states import SWEPT, TaskState
-from models.time_limits import has_passed, reason_of
+from models.time_limits import TimeLimit, has_passed, reason_of
 from models.units import ItemFailure
 
 #: The place among a row's `error_units` of what never became part of a unit: intake's refusals,
@@ -149,12 +150,15 @@ def _is_of(row: TaskRow, event: Extracted | UnitDone) -> bool:
 
 
 def _extracted(row: TaskRow, event: Extracted, offset: int) -> Folded:
-    """Take what a document was read into; the first reading stands.
+    """Take what a document was read into; the last reading counts.
 
-    Another one (of a worker that was killed, and one of another version) would number its chunks
-    otherwise: units of it count nothing.
+    A worker that was killed may have told of one and not sent all its units; whoever reads the
+    document after it may find something else (a page at a URL changes), and sends all of its own.
+    So another reading begins anew, and units of the one before count nothing any more. That it
+    cannot be read a second time takes nothing back.
     """
-    if row.is_final or not row.is_open or event.source != row.source:
+    late = event.reading == UNREAD and not row.is_open
+    if row.is_final or late or event.source != row.source or event.reading == row.reading:
         return Folded(_next(row, event, offset), changed=True)
     failures = event.failures
     read = _next(
@@ -164,6 +168,7 @@ def _extracted(row: TaskRow, event: Extracted, offset: int) -> Folded:
         state=TaskState.PROCESSING,
         started_ms=row.started_ms or event.at_ms,
         reading=event.reading,
+        **_NOTHING_DONE,
         total_items=event.total_items,
         total_units=event.total_units + event.closes,
         closes=event.closes,
@@ -183,6 +188,16 @@ def _extracted(row: TaskRow, event: Extracted, offset: int) -> Folded:
         error_unit=INTAKE_ERRORS if failures else None,
         errors=tuple(failures),
     )
+
+
+#: What a row counts of units, before any is done.
+_NOTHING_DONE = dict.fromkeys(
+    (
+        *("done_units", "stored_items", "truncated_items", "tokens", "computed_items"),
+        *("deduplicated_items", "cached_items", "deleted_items"),
+    ),
+    0,
+)
 
 
 def _named_again(
@@ -254,11 +269,21 @@ def _expired(row: TaskRow, event: DeadlinePassed, offset: int, max_run_ms: int) 
 def _ended(
     row: TaskRow, event: Event, offset: int, *, state: TaskState, max_run_ms: int, **why: str
 ) -> Folded:
-    if row.is_final:
+    if row.is_final or _is_being_closed(row, event):
         return Folded(_next(row, event, offset), changed=True)
     sweeps = [event.at_ms, event.at_ms + max_run_ms] if state in SWEPT else []
     ends = {"state": state, "finished_ms": event.at_ms, "sweeps_due_ms": sweeps, **why}
     return Folded(_next(row, event, offset, **ends), changed=True)
+
+
+def _is_being_closed(row: TaskRow, event: Event) -> bool:
+    """Whether it is too late to end a task: its document may be changing hands now.
+
+    What is taken over is removed with a task that ends, and the version before it with that. Only
+    one whose closing never comes about ends all the same.
+    """
+    stuck = isinstance(event, DeadlinePassed) and event.limit is TimeLimit.HEARTBEAT
+    return row.is_to_be_closed and not stuck
 
 
 def _unit_started(row: TaskRow, event: UnitStarted) -> dict[str, Any]:

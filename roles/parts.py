@@ -4,6 +4,7 @@ import os
 import socket
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 from config import options
@@ -21,6 +22,7 @@ from stores.task_cache import TaskCache
 from stores.weaviate import WeaviateStore
 from streams.app import StageApp, WebOptions, stage_app
 from streams.broker_clock import BrokerClock, first_time, keep_time
+from streams.data_folder import own_folder
 from streams.dead_letters import DeadLetters
 from streams.delivery import Delivery, Stage
 from streams.producing import FaustProducer, PartitionOf, partitioner
@@ -68,7 +70,7 @@ def new_app(parts: Parts, role: Role, web: WebOptions | None) -> StageApp:
     app = stage_app(
         parts.names.group(role),
         options.kafka_options(settings),
-        settings.data_path / parts.names.group(role) / str(web.port if web else "worker"),
+        _folder_of(settings.data_path / parts.names.group(role), role, web),
         web=web,
         logging_config=logging_config(settings),
     )
@@ -79,6 +81,17 @@ def new_app(parts: Parts, role: Role, web: WebOptions | None) -> StageApp:
     app.after_provision.append(partial(first_time, kafka.bootstrap_servers, topic, CLOCK))
     app.background("clock", partial(keep_time, FaustProducer(app), topic, CLOCK, interval_s))
     return app
+
+
+def _folder_of(parent: Path, role: Role, web: WebOptions | None) -> Path:
+    """Where an app keeps its tables.
+
+    A master's goes by its port, which stays. An extract worker's port is any free one, and in
+    `all` several may share a machine: it takes a folder that nobody has.
+    """
+    if role is Role.EXTRACT:
+        return own_folder(parent)
+    return parent / str(web.port if web else "worker")
 
 
 def tools_of(parts: Parts, app: StageApp) -> StageTools:

@@ -18,6 +18,9 @@ from stores.weaviate_schema import class_name, vector_name
 #: Objects of one look-up: with vectors of 4,096 dimensions 8 MB.
 WINDOW = 500
 
+#: How Weaviate says that a collection lacks a property: an older version made it.
+NO_PROPERTY = "no such prop"
+
 _Found = Object[WeaviateProperties, None]
 
 
@@ -50,7 +53,12 @@ class ChunkReader:
             & Filter.by_property("generation").less_than(submitted_ms)
             & Filter.by_property("task").not_equal(task_id)
         )
-        return await self._removal.all_of(space, outdated, f"document {document_id}")
+        try:
+            return await self._removal.all_of(space, outdated, f"document {document_id}")
+        except VectorStoreUnavailable as error:
+            if NO_PROPERTY in str(error):
+                return 0  # no chunk was ever stored here
+            raise
 
     async def _found(self, space: Space, ids: Sequence[UUID], *, vectors: bool) -> list[_Found]:
         """The objects that stand; a collection that nobody wrote to holds none."""

@@ -51,8 +51,19 @@ async def refusal(readers: Readers, content: bytes) -> DocumentRefused:
     return raised.value
 
 
+#: Processes of this one that other tests left to those after them: the servers of the stack.
+OTHERS: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    OTHERS.clear()
+    OTHERS.update(children())
+
+
 def children() -> set[int]:
-    return {child.pid for child in psutil.Process().children()}
+    """Those that the test started."""
+    return {child.pid for child in psutil.Process().children()} - OTHERS
 
 
 @pytest.fixture

@@ -125,6 +125,15 @@ async def test_a_collection_of_before_is_read_and_gains_what_it_lacks_when_writt
     assert not any(one.index_filterable for one in added.values())
 
 
+async def test_a_collection_of_before_has_no_chunks_to_remove(
+    weaviate_store: WeaviateStore, space: Space, client: WeaviateAsyncClient
+) -> None:
+    """A document of which every chunk failed is closed where no chunk was ever stored."""
+    await _make_as_before(client, space)
+    removed = await weaviate_store.delete_outdated(space, "d", submitted_ms=9, task_id="task-a")
+    assert removed == 0
+
+
 async def test_stores_that_meet_a_collection_of_before_at_once_all_succeed(
     stores: list[WeaviateStore], space: Space, client: WeaviateAsyncClient
 ) -> None:

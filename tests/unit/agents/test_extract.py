@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 
-from agents.extract import UNREAD, Extract, Reading
-from models.documents import Chunk, ChunkOptions, DocumentRefused, Extraction, PageFault, Place
+from agents.extract import Extract, Reading
+from models.documents import (
+    UNREAD,
+    Chunk,
+    ChunkOptions,
+    DocumentRefused,
+    Extraction,
+    PageFault,
+    Place,
+)
 from models.errors import BlobStoreUnavailable, BrokerUnavailable, UnknownModel
 from models.events import Extracted, PagesRead
 from models.files import FileOrder

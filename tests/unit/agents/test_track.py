@@ -7,19 +7,22 @@ import orjson
 import pytest
 
 from agents.track import Track, TrackOptions, VerdictDesk
+from models.documents import ChunkOptions
 from models.errors import BrokerUnavailable
 from models.events import Event
 from models.fold import Verdict
 from models.rows import TaskRow
-from models.states import TaskState
+from models.states import Lane, TaskState
+from models.units import Cut, DocumentFacts
 from streams.board import FinalBell
-from streams.codec import BadRecord, encode
+from streams.codec import BadRecord, decode_file, encode
 from streams.records import Record
 from tests.unit.agents.fakes import FakeCache, Tables, TellingProducer
 from tests.unit.models.making import (
     DEADLINE_MS,
     MAX_RUN_MS,
     OTHER_SOURCE,
+    READING,
     SOURCE,
     TASK,
     accepted,
@@ -304,3 +307,36 @@ async def test_the_source_of_a_row_is_its_records_place(bench: Bench) -> None:
     await bench.fold(accepted(), 1)
     assert bench.row is not None
     assert bench.row.source == SOURCE
+
+
+FILES = NAMES.files(Lane.NORMAL)
+CLOSED = row(
+    version=7,
+    document=DocumentFacts(document_id="d", chunks=ChunkOptions(tokens=64)),
+    closes=True,
+    reading=READING,
+    total_items=4,
+    total_units=3,
+    cut=Cut(max_text_bytes=1000, unit_items=2, unit_bytes=10_000, max_units=8),
+    state=TaskState.PROCESSING,
+)
+
+
+async def test_chunks_stored_late_of_a_closed_document_have_it_closed_again(bench: Bench) -> None:
+    """A later task may have removed what a unit that came again has stored once more."""
+    await (await bench.tables.rows.put(0, CLOSED))
+    for at, unit in enumerate((0, 1), 8):
+        await bench.fold(unit_done(unit, reading=READING), at)
+    await bench.fold(unit_done(2, stored=0, reading=READING), 10)
+    assert bench.row is not None
+    assert bench.row.state is TaskState.COMPLETED
+    sent = bench.producer.to(FILES)
+    assert len(sent) == 1, "when all its chunks stand"
+    await bench.fold(unit_done(0, reading=READING), 11)
+    again = bench.producer.to(FILES)
+    assert len(again) == 2
+    assert decode_file(again[1].value or b"")[0].closing
+    await bench.fold(unit_done(2, stored=0, reading=READING), 12)
+    await bench.fold(unit_done(1, stored=0, reading=READING), 13)
+    assert len(bench.producer.to(FILES)) == 2
+    assert len(bench.announced) == 1

@@ -6,15 +6,19 @@ import pytest
 
 from models.bitmap import members
 from models.documents import ChunkOptions
+from models.events import DeadlinePassed
 from models.fold import INTAKE_ERRORS, fold
 from models.rows import TaskRow
 from models.states import TaskState, TaskType
+from models.time_limits import MOST_RESENDS, TimeLimit
 from models.units import DocumentFacts
 from tests.unit.models.making import (
+    DEADLINE_MS,
     MAX_RUN_MS,
     NOW_MS,
     OTHER_SOURCE,
     READING,
+    TASK,
     accepted,
     cancel,
     extracted,
@@ -82,9 +86,29 @@ def test_units_count_nothing_before_the_document_is_read() -> None:
     assert (found.done_units, found.stored_items, found.is_open) == (0, 0, True)
 
 
-def test_the_first_reading_stands() -> None:
-    found = row_after(ACCEPTED, extracted(), extracted(reading="other", total_items=9))
-    assert (found.reading, found.total_items) == (READING, 4)
+def test_the_last_reading_counts_and_begins_anew() -> None:
+    """A worker that was killed may not have sent all units of the one it told of."""
+    before = (ACCEPTED, extracted(failed=(2,)), unit_done(0, reading=READING))
+    found = row_after(*before, extracted(reading="other", total_items=9))
+    assert (found.reading, found.total_items, found.stored_items) == ("other", 9, 0)
+    assert (found.done_units, found.failed_items, found.progress) == (0, 0, 0.0)
+
+
+def test_the_same_reading_told_again_takes_nothing_back() -> None:
+    found = row_after(ACCEPTED, extracted(), unit_done(0, reading=READING), extracted())
+    assert (found.done_units, found.stored_items) == (1, 2)
+
+
+def test_that_it_cannot_be_read_again_takes_nothing_back() -> None:
+    refused = extracted(reading="unread", total_items=1, total_units=0, failed=(0,))
+    found = row_after(ACCEPTED, extracted(), unit_done(0, reading=READING), refused)
+    assert (found.reading, found.state, found.done_units) == (READING, TaskState.PROCESSING, 1)
+
+
+def test_another_reading_of_a_completed_document_changes_nothing() -> None:
+    done = [unit_done(number, reading=READING) for number in (0, 1)]
+    found = row_after(ACCEPTED, extracted(), *done, extracted(reading="other"))
+    assert (found.state, found.reading) == (TaskState.COMPLETED, READING)
 
 
 def test_a_reading_of_another_record_is_not_of_this_task() -> None:
@@ -120,6 +144,24 @@ def test_a_document_with_an_id_is_done_when_its_last_unit_closed_it() -> None:
     assert ended is not None
     assert (ended.state, ended.stored_items, ended.deleted_items) == (TaskState.COMPLETED, 6, 5)
     assert not ended.is_to_be_closed
+
+
+def test_a_document_that_is_being_closed_is_not_cancelled_any_more() -> None:
+    """Removing what it took over would remove the version before it too."""
+    found = row_after(ACCEPTED, extracted(closes=True, total_units=0, kept=4), cancel())
+    assert (found.state, found.is_to_be_closed) == (TaskState.PROCESSING, True)
+
+
+@pytest.mark.parametrize("limit, ends", [(TimeLimit.TOTAL, False), (TimeLimit.HEARTBEAT, True)])
+def test_a_document_that_is_being_closed_expires_only_where_nobody_closes_it(
+    limit: TimeLimit, ends: bool
+) -> None:
+    row = row_after(ACCEPTED, extracted(closes=True, total_units=0, kept=4))
+    stuck = row.model_copy(update={"resent": MOST_RESENDS, "deadline_ms": DEADLINE_MS})
+    late = DeadlinePassed(task_id=TASK, at_ms=DEADLINE_MS, limit=limit)
+    found = fold(stuck, late, stuck.version + 1, max_run_ms=MAX_RUN_MS).row
+    assert found is not None
+    assert found.is_final is ends
 
 
 def test_a_document_of_which_nothing_is_new_is_to_be_closed_at_once() -> None:

@@ -1,7 +1,10 @@
 """What stands of a document: chunks by their text, tasks by their rank."""
 
+import pytest
+
 from models.documents import Chunk, Place
 from models.manifests import (
+    Closing,
     KeptChunk,
     Manifest,
     Rank,
@@ -9,9 +12,10 @@ from models.manifests import (
     document_key,
     is_outdated,
     reading_of,
+    what_to_close,
 )
 
-MANIFEST = Manifest(submitted_ms=5, task_id="b", chunks=["x", "y"], standing=["x"])
+MANIFEST = Manifest(submitted_ms=5, task_id="b", reading="r1", chunks=["x", "y"], standing=["x"])
 
 
 def test_a_chunk_is_named_by_its_text_wherever_it_stands() -> None:
@@ -43,6 +47,32 @@ def test_a_closed_manifest_lends_all_its_chunks_and_remembers_what_was_kept() ->
     kept = [KeptChunk(key="x", index=0, place=Place())]
     closed = MANIFEST.model_copy(update={"kept": kept}).closed()
     assert (closed.standing, closed.kept, closed.rank) == (["x", "y"], kept, MANIFEST.rank)
+    assert MANIFEST.closed_by < closed.closed_by == closed.rank
+
+
+#: What a later task's reading makes of a manifest that the earlier one closed.
+READ_SINCE = MANIFEST.model_copy(update={"submitted_ms": 9, "task_id": "c", "reading": "r2"})
+CLOSED_BEFORE = READ_SINCE.model_copy(update={"closed_ms": 5, "closed_id": "b"})
+
+
+@pytest.mark.parametrize(
+    "manifest, rank, expected",
+    [
+        (None, Rank(5, "b"), Closing.LEFT),
+        (MANIFEST, Rank(6, "c"), Closing.LEFT),
+        (MANIFEST, Rank(5, "b"), Closing.NOW),
+        (MANIFEST.closed(), Rank(5, "b"), Closing.NOW),
+        (MANIFEST.model_copy(update={"reading": "r2"}), Rank(5, "b"), Closing.ANOTHER_READING),
+        (READ_SINCE, Rank(5, "b"), Closing.LEFT),
+        (CLOSED_BEFORE, Rank(5, "b"), Closing.DONE),
+        (CLOSED_BEFORE, Rank(7, "d"), Closing.LEFT),
+        (READ_SINCE.closed(), Rank(5, "b"), Closing.SUPERSEDED),
+    ],
+)
+def test_the_latest_task_closes_and_an_earlier_one_goes_once_a_later_one_was_closed(
+    manifest: Manifest | None, rank: Rank, expected: Closing
+) -> None:
+    assert what_to_close(manifest, rank, "r1") is expected
 
 
 def test_documents_are_told_apart_by_tenant_collection_space_and_id() -> None:
