@@ -5,10 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
 
+from documents.counting import counter_for
 from documents.pages import Heading, Page, is_blank
 from models.documents import Chunk, ChunkOptions, Place
 
@@ -26,14 +24,13 @@ class Cutter:
 
     def __init__(self, tokenizer: Path | None, options: ChunkOptions) -> None:
         """`tokenizer` None: a token is a word between white space."""
-        self._tokenizer = _tokenizer(tokenizer)
+        self._counter = counter_for(tokenizer)
         #: What the special tokens leave; a limit below them cannot be kept, and one token is.
-        special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
-        self._capacity = max(1, options.tokens - special)
-        overlap = min(options.overlap, self._capacity - 1)
-        made = (self._tokenizer, self._capacity, overlap)
-        self._text = TextSplitter.from_huggingface_tokenizer(*made)
-        self._markdown = MarkdownSplitter.from_huggingface_tokenizer(*made)
+        self._capacity = max(1, options.tokens - self._counter.special)
+        sizes = (self._capacity, min(options.overlap, self._capacity - 1))
+        self._text = TextSplitter.from_callback(self._counter.quick, *sizes)
+        self._markdown = MarkdownSplitter.from_callback(self._counter.quick, *sizes)
+        self._exact = TextSplitter.from_callback(self._counter.exact, *sizes)
 
     def chunks(self, page: Page, path: "HeadingPath", *, markdown: bool) -> Iterator[Chunk]:
         """The chunks of a page in order; `path` goes on from page to page of a document."""
@@ -49,10 +46,6 @@ class Cutter:
             yield Chunk(text=text, place=place)
         path.finish()
 
-    def count(self, text: str) -> int:
-        """Tokens of a text, special ones not included."""
-        return len(self._tokenizer.encode(text, add_special_tokens=False))
-
     def _pieces(
         self, text: str, splitter: TextSplitter | MarkdownSplitter
     ) -> Iterator[tuple[int, str]]:
@@ -66,8 +59,19 @@ class Cutter:
             if following < len(text) and len(found) > 1:
                 following = at + found.pop()[0]
             for start, piece in found:
-                yield from self._fitting(at + start, piece)
+                yield from self._counted(at + start, piece)
             at = following
+
+    def _counted(self, start: int, text: str) -> Iterator[tuple[int, str]]:
+        """Cut what has more tokens than its words have, counted one by one."""
+        if self._counter.exact(text) <= self._capacity or len(text) == 1:
+            yield from self._fitting(start, text)
+            return
+        pieces = self._exact.chunk_indices(text)
+        if len(pieces) <= 1:  # the splitter leaves some words whole that are a token too long
+            pieces = _halves(text)
+        for at, piece in pieces:
+            yield from self._counted(start + at, piece)
 
     def _fitting(self, start: int, text: str) -> Iterator[tuple[int, str]]:
         """Cut what is too long in characters, or in tokens once it is cut."""
@@ -75,20 +79,9 @@ class Cutter:
             if not is_blank(text):
                 yield start, text
             return
-        middle = _middle(text)
-        for first, half in ((0, text[:middle]), (middle, text[middle:])):
-            kept = half.strip()
-            if kept:
-                at = start + first + len(half) - len(half.lstrip())
-                yield from self._halved(at, kept)
-
-    def _halved(self, start: int, text: str) -> Iterator[tuple[int, str]]:
-        """A half may have more tokens than the whole: a word grown short is known again."""
-        if self.count(text) <= self._capacity:
-            yield from self._fitting(start, text)
-            return
-        for at, piece in self._text.chunk_indices(text):
-            yield from self._fitting(start + at, piece)
+        for at, half in _halves(text):
+            # A half may have more tokens than the whole: a word grown short is known again.
+            yield from self._counted(start + at, half)
 
 
 class HeadingPath:
@@ -126,16 +119,13 @@ def cutter_for(tokenizer: Path | None, options: ChunkOptions) -> Cutter:
     return Cutter(tokenizer, options)
 
 
-def _tokenizer(path: Path | None) -> Tokenizer:
-    """A tokenizer of our own: one that truncates would have text lost in silence."""
-    if path is None:
-        words = Tokenizer(WordLevel({"?": 0}, unk_token="?"))  # noqa: S106  (no secret)
-        words.pre_tokenizer = WhitespaceSplit()
-        return words
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+def _halves(text: str) -> list[tuple[int, str]]:
+    """Both halves of a text, without white space around them, each with its place."""
+    middle = _middle(text)
+    halves = [(0, text[:middle]), (middle, text[middle:])]
+    return [
+        (at + len(half) - len(half.lstrip()), half.strip()) for at, half in halves if half.strip()
+    ]
 
 
 def _middle(text: str) -> int:
