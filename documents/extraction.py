@@ -94,6 +94,8 @@ def _parts(
     cutter = cutter_for(tokenizer, options)
     path = HeadingPath()
     for done, page in enumerate(document.pages, start=1):
+        if not document.headings_go_on:
+            path = HeadingPath()
         if isinstance(page, Page):
             yield from cutter.chunks(page, path, markdown=document.markdown)
         else:

@@ -1,4 +1,7 @@
-"""ODT: headings, paragraphs, lists and tables of `content.xml`, in their order."""
+"""ODT: headings, paragraphs, lists and tables of `content.xml`, in their order.
+
+What hangs on a paragraph (notes, text boxes) follows it: its sentences stay whole.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +15,15 @@ _OASIS = "urn:oasis:names:tc:opendocument:xmlns:"
 _TEXT = f"{_OASIS}text:1.0 "
 _TABLE = f"{_OASIS}table:1.0 "
 _OFFICE = f"{_OASIS}office:1.0 "
-#: Comments, deleted text, and indexes made of headings that are read anyway.
-_SKIPPED = {f"{_OFFICE}annotation", f"{_TEXT}tracked-changes", f"{_TEXT}table-of-content"}
+_STYLE = f"{_OASIS}style:1.0 "
+_SVG = f"{_OASIS}svg-compatible:1.0 "
+#: Comments, deleted text, indexes made of headings that are read anyway, the numbers of notes,
+#: and what describes a picture.
+_SKIPPED = {f"{_OFFICE}annotation", f"{_TEXT}tracked-changes", f"{_TEXT}table-of-content",
+            f"{_TEXT}note-citation", f"{_SVG}title", f"{_SVG}desc"}  # fmt: skip
 _GAPS = {f"{_TEXT}tab": "\t", f"{_TEXT}line-break": "\n"}
 _BLOCKS = {f"{_TEXT}p", f"{_TEXT}h"}
+_TITLE = "Title"
 _MAX_SPACES = 100
 
 
@@ -34,18 +42,49 @@ def opened(source: Source) -> Opened:
 
 
 @dataclass(slots=True)
+class _Block:
+    """A paragraph or heading, filled until its end comes by."""
+
+    level: int = 0
+    """Of a heading; 0: it is none."""
+    lists: int = 0
+    words: list[str] = field(default_factory=list)
+
+    def write(self, writer: PageWriter) -> None:
+        text = "".join(self.words)
+        if self.level:
+            writer.heading(self.level, text)
+        elif self.lists:
+            writer.item(text, self.lists - 1)
+        else:
+            writer.paragraph(text)
+
+
+@dataclass(slots=True)
+class _Row:
+    """A row of a table."""
+
+    cells: list[str]
+
+    def write(self, writer: PageWriter) -> None:
+        writer.row(self.cells)
+
+
+@dataclass(slots=True)
 class _Walk:
-    """Writes blocks as their ends come by."""
+    """Writes blocks and rows in the order of their beginnings, when nothing around is open."""
 
     writer: PageWriter
-    _words: list[str] = field(default_factory=list)
-    _open_blocks: int = 0
-    _level: int = 0
-    """Of the heading it is in; 0: it is in none."""
+    _titles: set[str] = field(default_factory=lambda: {_TITLE})
+    """The styles of the document's title."""
+    _open: list[_Block] = field(default_factory=list)
+    _waiting: list[_Block | _Row] = field(default_factory=list)
     _lists: int = 0
     _skipping: int = 0
     _cells: list[str] = field(default_factory=list)
-    _cell: list[str] | None = None
+    _cell: list[_Block] = field(default_factory=list)
+    _in_cell: int = 0
+    """How deep: a table within a cell becomes text of the cell."""
 
     def enter(self, name: str, attributes: Mapping[str, str]) -> None:
         """Come to an element."""
@@ -57,54 +96,59 @@ class _Walk:
             self._lists += 1
         elif name == f"{_TEXT}s":
             count = attributes.get(f"{_TEXT}c", "1")
-            self._words.append(" " * min(int(count) if count.isdigit() else 1, _MAX_SPACES))
+            self.say(" " * min(int(count) if count.isdigit() else 1, _MAX_SPACES))
         elif name in _GAPS:
-            self._words.append(_GAPS[name])
-        elif name == f"{_TABLE}table-cell" and self._cell is None:
-            self._cell = []
+            self.say(_GAPS[name])
+        elif name == f"{_TABLE}table-cell":
+            self._in_cell += 1
+        elif name == f"{_STYLE}style" and attributes.get(f"{_STYLE}parent-style-name") == _TITLE:
+            self._titles.add(attributes.get(f"{_STYLE}name", _TITLE))
 
     def leave(self, name: str) -> None:
         """Come to an element's end."""
         if self._skipping:
             self._skipping -= 1
         elif name in _BLOCKS:
-            self._end_block()
+            self._open.pop()
+            self._flush()
         elif name == f"{_TEXT}list":
             self._lists -= 1
-        elif name == f"{_TABLE}table-cell" and self._cell is not None:
-            self._cells.append(" ".join(self._cell))
-            self._cell = None
-        elif name == f"{_TABLE}table-row" and self._cell is None:
-            self.writer.row(self._cells)
+        elif name == f"{_TABLE}table-cell":
+            self._leave_cell()
+        elif name == f"{_TABLE}table-row" and not self._in_cell:
+            self._waiting.append(_Row(self._cells))
             self._cells = []
-        elif name == f"{_TABLE}table" and self._cell is None:
+            self._flush()
+        elif name == f"{_TABLE}table" and not self._in_cell:
             self.writer.end_run()
 
     def say(self, text: str) -> None:
         """Come to text, which counts within a block only."""
-        if self._open_blocks and not self._skipping:
-            self._words.append(text)
+        if self._open and not self._skipping:
+            self._open[-1].words.append(text)
 
     def _enter_block(self, name: str, attributes: Mapping[str, str]) -> None:
-        if self._open_blocks:  # a text box within a paragraph
-            self._words.append(" ")
-        self._open_blocks += 1
+        block = _Block()
+        if not self._open:  # else a note or a text box within a paragraph
+            block = _Block(self._level(name, attributes), self._lists)
+        self._open.append(block)
+        (self._cell if self._in_cell else self._waiting).append(block)
+
+    def _level(self, name: str, attributes: Mapping[str, str]) -> int:
         if name == f"{_TEXT}h":
             told = attributes.get(f"{_TEXT}outline-level", "1")
-            self._level = int(told) if told.isdigit() else 1
+            return int(told) if told.isdigit() else 1
+        return int(attributes.get(f"{_TEXT}style-name") in self._titles)
 
-    def _end_block(self) -> None:
-        self._open_blocks -= 1
-        if self._open_blocks:
-            self._words.append(" ")
-            return
-        text, level = "".join(self._words), self._level
-        self._words, self._level = [], 0
-        if self._cell is not None:
-            self._cell.append(text)
-        elif level:
-            self.writer.heading(level, text)
-        elif self._lists:
-            self.writer.item(text, self._lists - 1)
-        else:
-            self.writer.paragraph(text)
+    def _leave_cell(self) -> None:
+        self._in_cell -= 1
+        if not self._in_cell:
+            self._cells.append(" ".join("".join(block.words) for block in self._cell))
+            self._cell = []
+
+    def _flush(self) -> None:
+        """Write all that waits, unless it hangs on a paragraph that goes on."""
+        if not self._open:
+            for one in self._waiting:
+                one.write(self.writer)
+            self._waiting = []

@@ -64,6 +64,8 @@ class Opened:
     """How many pages there are; None: the format has none."""
     markdown: bool = True
     """Whether `# `, lists and fences in the text mean what they mean in Markdown."""
+    headings_go_on: bool = True
+    """Whether what a page begins with stands under the last heading of the page before."""
 
 
 class Room:

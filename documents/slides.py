@@ -47,7 +47,7 @@ def opened(source: Source) -> Opened:
     limit = source.limits.max_pages
     if total > limit:
         raise too_large(f"{total:,} slides", f"{limit:,} slides", "document.max_pages")
-    return Opened(_pages(presentation, source), total)
+    return Opened(_pages(presentation, source), total, headings_go_on=False)
 
 
 def _pages(presentation: Presentation, source: Source) -> Iterator[Page | PageFault]:
