@@ -10,6 +10,7 @@ from benchmarks import (
     encoder,
     encoding,
     gpu,
+    images,
     lanes,
     latency,
     memory,
@@ -58,6 +59,7 @@ PARTS = {
     stored.NAME: Part(stored.TITLE, stored.measure, 240, "encoder"),
     memory.NAME: Part(memory.TITLE, memory.measure, 900, "encoder"),
     gpu.NAME: Part(gpu.TITLE, gpu.measure, 600, "encoder", servers=False),
+    images.NAME: Part(images.TITLE, images.measure, 240, "encoder", servers=False),
 }
 
 

@@ -1,8 +1,6 @@
 """The encoder on a real GPU: the model's own vectors, memory that runs out and comes back."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +16,17 @@ from embedding.loading import LoadOptions, devices_for, load_encoders
 from embedding.memory import device_bytes
 from embedding.parity import BackendRefused
 from embedding.pool import ModelPool
-from embedding.quality import shaped
 from embedding.torch_encoder import TorchEncoder, load_torch
 from embedding.weights import checked_folder
 from models.encoding import EncodeOptions, Truncate
 from models.states import Lane
 from models.vectors import Vector
 from tests.contract.embedding.small_models import TEXTS
+from tests.gpu.card import MEGABYTE, no_more_memory_than, unit
 from tests.gpu.conftest import DEVICE
 
 pytestmark = pytest.mark.gpu
 
-MEGABYTE = 1 << 20
 #: All texts of a caller in one call.
 WHOLE = BatchOptions(
     batch_texts=20_000, least_tokens=2_000_000, first_tokens=2_000_000, most_tokens=2_000_000
@@ -41,27 +38,9 @@ def vectors_of(encoder: Encoder, texts: list[str] | tuple[str, ...]) -> Vector:
     return encoder.forward(encoder.tokenize(texts, prompt="", truncate=Truncate.END))
 
 
-def unit(vectors: Vector) -> Vector:
-    return shaped(vectors, EncodeOptions())
-
-
 def many_texts(count: int, seed: int = 5) -> list[str]:
     dice = random.Random(seed)
     return [" ".join(dice.choices(WORDS, k=dice.randint(1, 40))) + f" {at}" for at in range(count)]
-
-
-@contextmanager
-def no_more_memory_than(device_bytes_left: int) -> Iterator[None]:
-    """Let torch reserve only so much more than it holds now."""
-    torch.cuda.empty_cache()
-    total = torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction(
-        (torch.cuda.memory_reserved(0) + device_bytes_left) / total, 0
-    )
-    try:
-        yield
-    finally:
-        torch.cuda.set_per_process_memory_fraction(1.0, 0)
 
 
 def test_vectors_are_those_of_sentence_transformers_on_the_cpu(
@@ -160,9 +139,9 @@ async def test_a_call_too_large_for_the_card_is_halved_until_it_fits(
     batcher = LaneBatcher(pool, WHOLE)
     await batcher.start()
     try:
-        before = await batcher.encode(Lane.BULK, entry, texts[:100], EncodeOptions())
+        before = await batcher.encode(Lane.LOW, entry, texts[:100], EncodeOptions())
         with no_more_memory_than(64 * MEGABYTE):
-            found = await batcher.encode(Lane.BULK, entry, texts, EncodeOptions())
+            found = await batcher.encode(Lane.LOW, entry, texts, EncodeOptions())
     finally:
         await batcher.stop()
     assert all(isinstance(outcome, EncodedText) for outcome in found)
