@@ -20,7 +20,7 @@ from benchmarks.bench import Bench
 from benchmarks.charts import draw
 from benchmarks.figures import Section
 from benchmarks.machine import CHECKOUT, commit, this_machine
-from benchmarks.parts import PARTS, named
+from benchmarks.parts import PARTS, named, page_of
 from benchmarks.plan import DEFAULT, QUICK, Plan
 from benchmarks.report import PAGES, Report, publish, save, show
 from scripts.stack import StackError, StackState, start_stack, stop_stack
@@ -173,8 +173,11 @@ def _tell(report: Report, options: argparse.Namespace) -> None:
 
 
 def _publish(report: Report, place: str, chart: Path) -> None:
-    """Publish the parts of one table, where the run has any."""
-    sections = [each for each in report.sections if PARTS[each.name].page == place]
+    """Publish the parts of one table, where the run has any.
+
+    What this machine lacks leaves the figures of one that has it.
+    """
+    sections = [each for each in report.sections if page_of(each) == place and not each.lacking]
     if sections:
         publish(report.model_copy(update={"sections": sections}), PAGE, place, chart)
 

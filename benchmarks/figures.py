@@ -94,6 +94,7 @@ class Section(BaseModel):
         default=False, description="Skipped because the machine lacks what it would measure."
     )
     wanted_rounds: int | None = Field(default=None, description="Where not the plan's.")
+    card: str = Field(default="", description="The GPU it was measured on, if on one.")
 
 
 def binding(series: Series, cores: int) -> str:

@@ -38,7 +38,7 @@ async def measure(bench: Bench) -> Section:
 
 
 async def _section(bench: Bench, worker: Worker, card: str, products: float) -> Section:
-    section = Section(name=NAME, title=TITLE, wanted_rounds=bench.plan.compared_rounds)
+    section = Section(name=NAME, title=TITLE, wanted_rounds=bench.plan.compared_rounds, card=card)
     section.notes.append(f"{card}; fp16 products of 8192 × 8192: {products / 1000:,.0f} TFLOP/s")
     for at, sizes in enumerate(SHAPES):
         for tokens in LENGTHS:

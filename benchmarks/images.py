@@ -66,7 +66,7 @@ async def _asked(bench: Bench, worker: Worker, images: int) -> list[Facts]:
 
 def section_of(place: Facts, images: int, found: Sequence[Facts], rounds: int) -> Section:
     """What was found; a gate that was not passed leaves no speed."""
-    section = Section(name=NAME, title=TITLE, wanted_rounds=rounds)
+    section = Section(name=NAME, title=TITLE, wanted_rounds=rounds, card=str(place["card"]))
     # numpy's, not Python's: those may drop a NaN.
     ours, theirs = (float(np.min(_all(found, f"cosine of {who}"))) for who in ("ours", "theirs"))
     alike = float(np.max(_all(found, "alike")))

@@ -37,7 +37,7 @@ class Part:
     seconds: float
     """Past so many in the default form it begins no further round."""
     page: str
-    """Which table of the documentation its figures stand in: `service` or `encoder`."""
+    """Which table of the documentation its figures stand in; those of a GPU have their own."""
     servers: bool = True
     """Whether it works on Kafka, Redis and Weaviate."""
 
@@ -58,9 +58,14 @@ PARTS = {
     lanes.NAME: Part(lanes.TITLE, lanes.measure, 300, "encoder"),
     stored.NAME: Part(stored.TITLE, stored.measure, 240, "encoder"),
     memory.NAME: Part(memory.TITLE, memory.measure, 900, "encoder"),
-    gpu.NAME: Part(gpu.TITLE, gpu.measure, 600, "encoder", servers=False),
+    gpu.NAME: Part(gpu.TITLE, gpu.measure, 600, "card", servers=False),
     images.NAME: Part(images.TITLE, images.measure, 240, "encoder", servers=False),
 }
+
+
+def page_of(section: Section) -> str:
+    """Which table its figures stand in."""
+    return "card" if section.card else PARTS[section.name].page
 
 
 def named(given: list[str] | None) -> list[str]:

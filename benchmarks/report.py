@@ -12,7 +12,11 @@ from benchmarks.figures import OTHERS, Section, Series, binding, busy_line
 from benchmarks.machine import Machine
 
 #: Where figures stand on the page, by table: the words of its two marks.
-PAGES = {"service": "figures", "encoder": "figures of the encoder"}
+PAGES = {
+    "service": "figures",
+    "encoder": "figures of the encoder",
+    "card": "figures of a GPU",
+}
 TITLE = "### "
 BEGIN = "<!-- {}: begin (python -m benchmarks --publish writes this part) -->"
 END = "<!-- {}: end -->"
@@ -137,7 +141,9 @@ def markdown(report: Report) -> str:
 
 def _chapter(report: Report, section: Section) -> str:
     """A section under its title; it says when it was measured, for it may outlive other runs."""
-    told = [*details(section), f"measured {report.at:%Y-%m-%d %H:%M} UTC, commit {report.commit}"]
+    where = f"{report.machine.processor}, {report.machine.cores} cores"
+    when = f"measured {report.at:%Y-%m-%d %H:%M} UTC, commit {report.commit}, on {where}"
+    told = [*details(section), when]
     lines = "\n".join(f"- {line.strip()}" for line in told)
     table = _markdown_table(section, report.machine.cores)
     return "\n\n".join([f"{TITLE}{section.title}", table, lines])

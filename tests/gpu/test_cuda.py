@@ -54,8 +54,9 @@ def test_vectors_are_those_of_sentence_transformers_on_the_cpu(
     assert (found @ expected.T).argmax(axis=1).tolist() == list(range(len(TEXTS)))
 
 
-def test_a_model_runs_in_half_precision_where_that_gives_its_vectors(bert: TorchEncoder) -> None:
-    assert (bert.device, bert.backend) == (DEVICE, "torch fp16")
+def test_a_model_that_half_precision_changes_is_served_in_full(bert: TorchEncoder) -> None:
+    """Its weights are large: in fp16 it is at a cosine of 0.9998 to itself in fp32."""
+    assert (bert.device, bert.backend) == (DEVICE, "torch fp32")
 
 
 def test_a_row_belongs_to_its_text_whatever_it_was_batched_with(bert: TorchEncoder) -> None:
@@ -78,11 +79,14 @@ def test_vectors_are_arrays_that_later_calls_leave_alone(bert: TorchEncoder) -> 
     assert first.dtype == np.float32
 
 
-def test_one_text_in_full_precision_is_near_its_half(bert: TorchEncoder) -> None:
+def test_one_text_alone_in_full_precision_is_what_it_is_in_a_call(bert: TorchEncoder) -> None:
     [one] = bert.tokenize([TEXTS[0]], prompt="", truncate=Truncate.END)
-    exact, half = unit(bert.forward_exact(one)[None])[0], unit(bert.forward([one]))[0]
-    assert float(exact @ half) >= 0.9999
-    assert not np.array_equal(exact, half)
+    exact, called = unit(bert.forward_exact(one)[None])[0], unit(bert.forward([one]))[0]
+    assert float(exact @ called) >= 0.9999
+
+
+def test_attention_builds_no_plan_for_each_shape(bert: TorchEncoder) -> None:
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
 def test_a_model_that_overflows_in_half_precision_is_served_in_full_on_the_gpu(
