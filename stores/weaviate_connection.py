@@ -13,7 +13,7 @@ from weaviate.config import AdditionalConfig, GrpcConfig, Timeout
 
 from models.errors import VectorStoreUnavailable
 from stores.tcp_knock import knock
-from stores.weaviate_errors import translated
+from stores.weaviate_errors import CallRefused, PlaceMissing, translated
 from stores.weaviate_options import Address, WeaviateOptions
 
 #: How long a call may be silent before we look whether anybody listens there: after an outage
@@ -50,8 +50,8 @@ class Connection:
             async with asyncio.timeout(limit_s):
                 client = await self._connected()
                 return await self._watched(work(client))
-        except VectorStoreUnavailable:
-            raise
+        except (VectorStoreUnavailable, PlaceMissing, CallRefused):
+            raise  # `work` found it itself: its words are ours
         except TimeoutError as error:
             await self._drop()  # a half-open connection would time out for minutes
             reason = f"Weaviate did not answer within {limit_s:g} s"

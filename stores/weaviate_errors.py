@@ -54,6 +54,14 @@ _MISSING = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+#: The names of clients where Weaviate quotes them; a collection may be called `Timeouts`.
+_NAMES = re.compile(
+    r"""
+    (?P<quote>["'`])[\w-]+\\?(?P=quote)
+  | \b(class|collection|index|alias|shard|tenant)\ (name\ )?(?!(is|was|not|has|does)\b)[\w-]+
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 _AWAY_CLASSES = (
     weaviate_errors.WeaviateConnectionError,
     weaviate_errors.WeaviateTimeoutError,
@@ -76,8 +84,9 @@ def trouble_of_message(message: str) -> Trouble:
 
     What is not known means refused: an outage has few shapes, all listed above, and an item
     given up is reported and can be retried, while one retried for ever blocks all behind it.
+    Names that the message quotes say nothing: they are the client's, who may mean harm.
     """
-    if _AWAY.search(message):
+    if _AWAY.search(_NAMES.sub("", message)):
         return Trouble.AWAY
     return Trouble.MISSING if _MISSING.search(message) else Trouble.REFUSED
 

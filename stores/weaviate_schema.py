@@ -21,8 +21,15 @@ from stores.weaviate_options import IndexOptions, WeaviateOptions
 FIRST_VERSION = "_v1"
 STEPS = 20  # looks and changes until a collection must be as wanted
 PAUSE_S = 0.05
-#: What a step may be told while another process makes the same thing.
-_RACES = ("already exists", "already in use", "missing config for vector", "class not found", "404")
+#: What a step may be told while another process makes the same thing. The message holds the
+#: collection's name, so each of these has a character that no name has.
+_RACES = (
+    "already exists",
+    "already in use",
+    "missing config for vector",
+    "class not found",
+    "status code: 404",
+)
 _NO_RACE = "found similar class"
 
 

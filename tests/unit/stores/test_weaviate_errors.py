@@ -34,6 +34,8 @@ AWAY = [
     "unexpected EOF",
     "alias points nowhere yet: service not ready",
     "tenant is being activated: activating",
+    "shard Raft_v1_forbidden is READONLY due to: disk usage too high",
+    "index is closed",
 ]
 MISSING = [
     "class 'Books' not present in schema",
@@ -43,6 +45,9 @@ MISSING = [
     "could not find class Books_v1 in schema",
     'object search at index books_v1: tenant not found: "default"',
     "class Books has multi-tenancy disabled, but request was with tenant",
+    'object search at index raft_v1: tenant not found: "unavailable"',
+    r"object search at index timeouts_v1: tenant not found: \"forbidden\"",
+    "could not find class Raft in schema",
 ]
 REFUSED = [
     "new node has a vector with length 4. Existing nodes have vectors with length 8",
@@ -51,6 +56,8 @@ REFUSED = [
     "'Vis ible' is not a valid class name",
     "invalid text property 'text' on class 'Books': not a string, but float64",
     "something nobody has seen before",
+    "invalid text property 'text' on class 'Timeouts': not a string, but float64",
+    "class name Unavailable404 is longer than allowed",
 ]
 
 
