@@ -11,6 +11,7 @@ import structlog
 
 from models.clock import Clock
 from models.errors import Unavailable
+from stores.vector_store import VectorStoreBusy
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +39,17 @@ class Circuit:
         return self._failures >= FAILURES
 
     async def call(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Do `work` if the circuit lets it; an Unavailable that it raises counts against it."""
+        """Do `work` if the circuit lets it; an Unavailable that it raises counts against it.
+
+        Not where the server answered that it is busy: one tenant whose objects it cannot store
+        now would hold up all others.
+        """
         self._admit()
         try:
             answer = await work()
+        except VectorStoreBusy:
+            self._note(failed=False)
+            raise
         except Unavailable:
             self._note(failed=True)
             raise

@@ -6,8 +6,13 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from models.errors import VectorStoreUnavailable
 from models.units import ItemFailure
 from models.vectors import Hit, Space, StandingChunk, StoredItem, StoredVector, Vector
+
+
+class VectorStoreBusy(VectorStoreUnavailable):
+    """The store answered that it cannot store some objects now, which says nothing of others."""
 
 
 class VectorWriter(Protocol):
@@ -17,7 +22,8 @@ class VectorWriter(Protocol):
         """Store `items`; return one outcome per item in their order, None for stored.
 
         An item whose place a later submitted task holds counts as stored and changes nothing.
-        Raises VectorStoreUnavailable when nothing is known of some item: write all again.
+        Raises VectorStoreUnavailable when nothing is known of some item: write all again. It is
+        a VectorStoreBusy where the store answered, and stores what others bring.
         """
 
     async def delete_task(self, space: Space, task_id: str) -> int:

@@ -7,6 +7,7 @@ import httpx
 from weaviate import exceptions as weaviate_errors
 
 from models.errors import VectorStoreUnavailable
+from stores.vector_store import VectorStoreBusy
 
 
 class Trouble(Enum):
@@ -114,6 +115,8 @@ def translated(error: Exception) -> Exception:
     match trouble_of(error):
         case Trouble.AWAY:
             reason = words.partition("\n")[0][:300]
+            if isinstance(error, weaviate_errors.WeaviateInsertManyAllFailedError):
+                return VectorStoreBusy(f"Weaviate cannot store now: {reason}")
             return VectorStoreUnavailable(f"Weaviate is not reachable now ({reason})")
         case Trouble.MISSING:
             return PlaceMissing(words)

@@ -18,6 +18,7 @@ from models.units import ItemFailure
 from models.vectors import Passport, Space, StoredItem
 from stores.admission import Rank, rank_of, refusal, refused, winners
 from stores.filters import tags_of
+from stores.vector_store import VectorStoreBusy
 from stores.weaviate_connection import Connection
 from stores.weaviate_errors import CallRefused, PlaceMissing, Trouble, trouble_of_message
 from stores.weaviate_options import WeaviateOptions
@@ -156,11 +157,11 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
 
 
 def _reasons(done: BatchObjectReturn, positions: Sequence[int]) -> dict[int, str]:
-    """Read the refusals; raise for those that are none (VectorStoreUnavailable, PlaceMissing)."""
+    """Read the refusals; raise for those that are none (VectorStoreBusy, PlaceMissing)."""
     reasons = {positions[at]: error.message for at, error in done.errors.items()}
     troubles = {trouble_of_message(reason): reason for reason in reasons.values()}
     if Trouble.AWAY in troubles:
-        raise VectorStoreUnavailable(f"Weaviate cannot store now: {troubles[Trouble.AWAY][:300]}")
+        raise VectorStoreBusy(f"Weaviate cannot store now: {troubles[Trouble.AWAY][:300]}")
     if Trouble.MISSING in troubles:
         raise PlaceMissing(troubles[Trouble.MISSING])
     return reasons

@@ -17,6 +17,8 @@ from models.states import ItemErrorCode
 from models.units import ItemFailure
 from models.vectors import Space, StoredItem
 from scripts.stack import StackState, kill_service, start_service
+from stores.circuit import FAILURES
+from stores.vector_store import VectorStoreBusy
 from stores.weaviate import WeaviateStore
 from stores.weaviate_options import IndexOptions, WeaviateOptions
 from stores.weaviate_schema import class_name
@@ -331,3 +333,20 @@ async def test_a_caller_that_retries_through_a_crash_loses_nothing(
     assert await _found(weaviate_store, space) == list(range(40))
     hits = await weaviate_store.search(space, np.ones(8, np.float32), limit=99, where={})
     assert len(hits) == 40
+
+
+async def test_a_tenant_that_cannot_be_written_to_now_holds_up_no_other(
+    weaviate_store: WeaviateStore, space: Space, client: WeaviateAsyncClient
+) -> None:
+    other = space.model_copy(update={"tenant": "other"})
+    assert await weaviate_store.write([stored_item(space=space)]) == [None]
+    assert await weaviate_store.write([stored_item(space=other)]) == [None]
+    shards = client.collections.use(f"{class_name(space.collection)}_v1").config
+    await shards.update_shards(status="READONLY", shard_names=other.tenant)
+    for index in range(1, 2 * FAILURES):
+        with pytest.raises(VectorStoreBusy):
+            await weaviate_store.write([stored_item(index=index, space=other)])
+        assert await weaviate_store.write([stored_item(index=index, space=space)]) == [None]
+        assert await _found(weaviate_store, other) == [0]
+    await shards.update_shards(status="READY", shard_names=other.tenant)
+    assert await weaviate_store.write([stored_item(index=1, space=other)]) == [None]

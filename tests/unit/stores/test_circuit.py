@@ -4,6 +4,7 @@ import pytest
 
 from models.errors import VectorStoreUnavailable
 from stores.circuit import FAILURES, PROBE_S, Circuit
+from stores.vector_store import VectorStoreBusy
 from tests.unit.embedding.fakes import FakeClock
 
 
@@ -85,4 +86,33 @@ async def test_an_error_that_is_no_outage_opens_nothing(circuit: Circuit) -> Non
     for _ in range(FAILURES + 1):
         with pytest.raises(ValueError, match="wrong"):
             await circuit.call(wrong)
+    assert not circuit.is_open
+
+
+async def test_a_server_that_answers_that_it_is_busy_is_not_away(
+    circuit: Circuit, server: Server
+) -> None:
+    """One tenant whose objects cannot be stored now must not hold up the others."""
+
+    async def busy() -> str:
+        raise VectorStoreBusy
+
+    for _ in range(FAILURES * 2):
+        with pytest.raises(VectorStoreBusy):
+            await circuit.call(busy)
+    assert await circuit.call(server) == "answer"
+
+
+async def test_a_busy_answer_ends_an_outage(
+    circuit: Circuit, server: Server, clock: FakeClock
+) -> None:
+    server.away = True
+    await failing(circuit, server, FAILURES)
+    clock.at_s += PROBE_S
+
+    async def busy() -> str:
+        raise VectorStoreBusy
+
+    with pytest.raises(VectorStoreBusy):
+        await circuit.call(busy)
     assert not circuit.is_open

@@ -3,6 +3,7 @@ import pytest
 from weaviate import exceptions
 
 from models.errors import VectorStoreUnavailable
+from stores.vector_store import VectorStoreBusy
 from stores.weaviate_errors import (
     CallRefused,
     PlaceMissing,
@@ -101,6 +102,12 @@ def _status(code: int) -> exceptions.UnexpectedStatusCodeError:
 )
 def test_the_clients_errors_are_understood(error: Exception, trouble: Trouble) -> None:
     assert trouble_of(error) is trouble
+
+
+def test_an_answer_that_nothing_can_be_stored_now_is_no_outage() -> None:
+    nothing = exceptions.WeaviateInsertManyAllFailedError("store is read-only")
+    assert isinstance(translated(nothing), VectorStoreBusy)
+    assert not isinstance(translated(TimeoutError("read-only")), VectorStoreBusy)
 
 
 def test_callers_see_three_errors_only() -> None:
