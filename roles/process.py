@@ -12,7 +12,7 @@ from roles.store import store_app
 from streams.app import StageApp, WebOptions
 from streams.listening import choose_port, reachable_host
 from streams.serving import MetricsDoor, tell_where
-from streams.watchdog import Standstill, Watchdog, Wedged, standing_check
+from streams.watchdog import Standstill, Watchdog, Wedged, broken_check, standing_check
 from web.assembly import server_options, worker_routes
 
 #: The roles that work for a master, in the order of the data's way.
@@ -46,7 +46,11 @@ def watch_over(settings: Settings, app: StageApp) -> None:
     checks: list[Wedged] = []
     for each in (app, *app.companions):
         still = Standstill(limit_s, CLOCK)
-        checks += [*each.wedges, standing_check(each.progress, each.reader.broker_answers, still)]
+        checks += [
+            *each.wedges,
+            standing_check(each.progress, each.reader.broker_answers, still),
+            broken_check(each.deliveries),
+        ]
     watchdog = Watchdog(checks, loop_limit_s=settings.service.loop_timeout_s)
     app.background("watchdog", watchdog.run)
 

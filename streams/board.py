@@ -93,7 +93,7 @@ class Board:
     async def _known(self, partition: int, task_id: str) -> TaskRow | None:
         row = self._rows.stored(partition, task_id)
         if row is None:
-            await self._freshness.to_the_end(partition)
+            await self._freshness.to_the_end(partition, task_id.encode())
             row = self._rows.stored(partition, task_id)
         return row
 

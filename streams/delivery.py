@@ -1,9 +1,10 @@
 """Delivery: each record is handed to its stage once in order, finished before it is committed.
 
-A stage is a function `begin(record)`: awaited record by record in the partition's order, it may
-return the rest of the work, which then runs beside up to `window` others. A record is done when
-that rest returns, that is when its output is durable; only the contiguous prefix of done records
-is committed. Holes in what Faust delivers are looked into with a reader of our own (DESIGN 9).
+A stage is a function `begin(record)`: of one key it is awaited record by record in the partition's
+order, and may return the rest of the work, which then runs beside up to `window` others. What
+waits for another try holds up its own key only. A record is done when that rest returns, that is
+when its output is durable; only the contiguous prefix of done records is committed. Holes in what
+Faust delivers are looked into with a reader of our own (DESIGN 9).
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import itertools
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -27,6 +29,8 @@ from streams.side_reader import SideReader
 log = structlog.get_logger("streams.delivery")
 
 Rest = Awaitable[None]
+#: Ends when a record was begun, or with False when it was handed back before.
+Begun = asyncio.Future[bool]
 Begin = Callable[[Record], Awaitable[Rest | None]]
 Poison = Callable[[Record, Exception, int], Awaitable[None]]
 
@@ -61,6 +65,8 @@ class Deliveries:
         self.reader = reader
         self.leaving = asyncio.Event()
         self.generation = 0
+        self.broken: BaseException | None = None
+        """What delivery itself met first, outside every stage: its records never finish."""
         self._commits = commits
         self._ledgers: dict[Place, OffsetLedger] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -90,10 +96,16 @@ class Deliveries:
         """Run `work` as part of what `settle` waits for."""
         task = asyncio.ensure_future(work)
         self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._work.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("delivery_broken", error=repr(error)[:500], exc_info=error)
+            self.broken = self.broken or error
 
     def moved(self) -> None:
-        """Wake those who wait for a partition to be finished further."""
+        """Wake those who wait for a partition to be delivered or finished further."""
         self._moved.set()
         self._moved = asyncio.Event()
 
@@ -102,8 +114,18 @@ class Deliveries:
         ledger = self._ledgers.get(place)
         return ledger.committable if ledger is not None else None
 
+    def is_finished(self, place: Place, offset: int) -> bool:
+        """Whether the record at `offset` is done with; False while the books are closed."""
+        ledger = self._ledgers.get(place)
+        return ledger is not None and ledger.is_finished(offset)
+
+    def is_finished_of(self, place: Place, key: bytes, end: int) -> bool:
+        """Whether all below `end` is done with that may be of this key; False while closed."""
+        ledger = self._ledgers.get(place)
+        return ledger is not None and ledger.is_finished_of(key, end)
+
     async def progress(self) -> None:
-        """Wait until some partition is finished further."""
+        """Wait until some partition is delivered or finished further."""
         await self._moved.wait()
 
     async def settle(self) -> None:
@@ -147,6 +169,8 @@ class Delivery:
         self._books = deliveries
         self._slots = asyncio.Semaphore(stage.window)
         self._order = asyncio.Lock()
+        self._last: dict[tuple[Place, bytes | None], Begun] = {}
+        """Of each key that has a record not begun yet, the last one."""
         self._arrivals_s: dict[Place, float] = {}
 
     @property
@@ -222,32 +246,41 @@ class Delivery:
         if generation != self._books.generation or ledger.judge(record.offset) is not Arrival.DUE:
             self._slots.release()
             return
-        ledger.deliver(record.offset)
+        ledger.deliver(record.offset, record.key)
         figures.DELIVERED.labels(self.stage.name).inc()
-        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._books.launch(self._carry(record, ledger, begun))
-        await begun
+        line = (record.place, record.key)
+        before, begun = self._last.get(line), asyncio.get_running_loop().create_future()
+        self._last[line] = begun
+        begun.add_done_callback(partial(self._forget, line))
+        self._books.launch(self._carry(record, ledger, before, begun))
+        self._books.moved()
+
+    def _forget(self, line: tuple[Place, bytes | None], begun: Begun) -> None:
+        if self._last.get(line) is begun:
+            del self._last[line]
 
     async def _carry(
-        self, record: Record, ledger: OffsetLedger, begun: asyncio.Future[None]
+        self, record: Record, ledger: OffsetLedger, before: Begun | None, begun: Begun
     ) -> None:
         try:
+            if before is not None:
+                await _turn_after(before)
             await self._attempts(record, begun)
         except HandedBack:
             return  # not finished: whoever owns the partition next begins here
+        else:
+            _settle(begun, done=True)
         finally:
             self._slots.release()
-            if not begun.done():
-                begun.set_result(None)
+            _settle(begun, done=False)
         ledger.finish(record.offset)
         self._books.moved()
 
-    async def _attempts(self, record: Record, begun: asyncio.Future[None]) -> None:
+    async def _attempts(self, record: Record, begun: Begun) -> None:
         for attempt in itertools.count(1):
             try:
                 rest = await self.stage.begin(record)
-                if not begun.done():
-                    begun.set_result(None)
+                _settle(begun, done=True)
                 if rest is not None:
                     await rest
             except HandedBack:
@@ -289,6 +322,18 @@ class Delivery:
                 await self._books.or_leave(asyncio.sleep(wait_s))
             else:
                 return
+
+
+async def _turn_after(before: Begun) -> None:
+    """Wait for the record before of the same key; raise HandedBack where that was not begun."""
+    await asyncio.wait({before})
+    if not before.result():
+        raise HandedBack
+
+
+def _settle(begun: Begun, *, done: bool) -> None:
+    if not begun.done():
+        begun.set_result(done)
 
 
 def _own_error(error: Exception | asyncio.CancelledError) -> Exception:

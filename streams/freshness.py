@@ -2,10 +2,13 @@
 
 A row is shown only once the owner has folded its partition as far as the log reached when it
 took over: so an answer is never older than one an earlier owner gave. That a task is unknown is
-said only when the partition is folded to its end.
+said only when the partition is folded to its end, as far as it may be of this task: what another
+task's record waits for is nothing to it.
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from models.errors import OwnerUnavailable
@@ -75,33 +78,47 @@ class Freshness:
         place = self._events(partition)
         if partition not in self._gates:
             self._gates[partition] = await self._tails.end_offset(place)
-        await self._reached(place, self._gates[partition])
+        end = self._gates[partition]
+        await self._reached(place, end, lambda: (self._deliveries.finished_to(place) or 0) >= end)
 
     async def after_source(self, source: SourcePlace) -> None:
         """Wait until intake is done with a record; by then its event is folded."""
-        await self._folded_to(Place(self._names.tasks, source.partition), source.offset + 1)
+        await self._folded(Place(self._names.tasks, source.partition), source.offset)
 
     async def after_event(self, partition: int, offset: int) -> None:
         """Wait until an event is folded."""
-        await self._folded_to(self._events(partition), offset + 1)
+        await self._folded(self._events(partition), offset)
 
-    async def to_the_end(self, partition: int) -> None:
-        """Fold to the log's end: first intake's share, since each record has its event by then."""
+    async def to_the_end(self, partition: int, key: bytes) -> None:
+        """Fold to the log's end what is of this key, the task's id.
+
+        First intake's share, since each record has its event by then.
+        """
         for place in (Place(self._names.tasks, partition), self._events(partition)):
             end = await self._tails.end_offset(place)
-            await self._reached(place, end)
+            await self._reached(
+                place, end, partial(self._deliveries.is_finished_of, place, key, end)
+            )
 
-    async def _reached(self, place: Place, end: int) -> None:
-        """Wait until folded to `end`; what Faust does not bring in a moment is looked into."""
+    async def _reached(self, place: Place, end: int, holds: Callable[[], bool]) -> None:
+        """Wait until it `holds` of a log that ends at `end`.
+
+        What Faust does not bring in a moment is looked into.
+        """
+        if end <= 0:
+            return
         try:
             async with asyncio.timeout(BROUGHT_S):
-                await self._folded_to(place, end)
+                await self._until(holds)
         except TimeoutError:
             await self._tails.look_at_tail(place)
-            await self._folded_to(place, end)
+            await self._until(holds)
 
-    async def _folded_to(self, place: Place, end: int) -> None:
-        while end > 0 and (self._deliveries.finished_to(place) or 0) < end:
+    async def _folded(self, place: Place, offset: int) -> None:
+        await self._until(partial(self._deliveries.is_finished, place, offset))
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
             await self._deliveries.progress()
 
     def _events(self, partition: int) -> Place:

@@ -20,13 +20,14 @@ class Arrival(Enum):
 class OffsetLedger:
     """The books of one partition, from the offset that was committed when it was taken over."""
 
-    __slots__ = ("_finished", "_in_flight", "due")
+    __slots__ = ("_finished", "_in_flight", "_unfinished", "due")
 
     def __init__(self, start: int) -> None:
         """Begin at `start`, the first offset not yet done by anybody."""
         self.due = start
         self._in_flight: deque[int] = deque()
         self._finished: set[int] = set()
+        self._unfinished: dict[int, bytes | None] = {}
 
     def judge(self, offset: int) -> Arrival:
         """Say whether `offset` is the one due, a repeat, or lies behind a hole."""
@@ -34,11 +35,12 @@ class OffsetLedger:
             return Arrival.REPEAT
         return Arrival.DUE if offset == self.due else Arrival.AFTER_A_HOLE
 
-    def deliver(self, offset: int) -> None:
+    def deliver(self, offset: int, key: bytes | None) -> None:
         """Note that `offset` was handed to the stage. Holes must be closed or passed first."""
         if offset != self.due:
             raise ValueError(f"offset {offset} delivered while {self.due} is due. This is a bug.")
         self._in_flight.append(offset)
+        self._unfinished[offset] = key
         self.due = offset + 1
 
     def pass_to(self, offset: int) -> None:
@@ -48,8 +50,22 @@ class OffsetLedger:
     def finish(self, offset: int) -> None:
         """Note that the stage is done with `offset`: its output is durable."""
         self._finished.add(offset)
+        self._unfinished.pop(offset, None)
         while self._in_flight and self._in_flight[0] in self._finished:
             self._finished.discard(self._in_flight.popleft())
+
+    def is_finished(self, offset: int) -> bool:
+        """Tell whether `offset` is done with, whatever lies before it."""
+        return offset < self.due and offset not in self._unfinished
+
+    def is_finished_of(self, key: bytes, end: int) -> bool:
+        """Tell whether all below `end` is done with that may be of this key.
+
+        A record without a key may be of any.
+        """
+        return self.due >= end and not any(
+            held in (key, None) for held in self._unfinished.values()
+        )
 
     @property
     def committable(self) -> int:

@@ -1,14 +1,16 @@
 """Ends a process that is wedged, so that whoever supervises it starts a new one.
 
-Three ways to be wedged: the event loop stands still (native code that never returns, a deadlock),
-a model call never ends, or the place in the group does not come back though Kafka answers. An
-outage is none of them: it is waited out for as long as it takes.
+Four ways to be wedged: the event loop stands still (native code that never returns, a deadlock),
+a model call never ends, the place in the group does not come back though Kafka answers, or
+delivery itself met an error, so that a record will never count as finished. An outage is none of
+them: it is waited out for as long as it takes.
 """
 
 import asyncio
 import faulthandler
 import os
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Protocol
 
 import structlog
 
@@ -93,6 +95,22 @@ def call_check(running_s: Callable[[], float], limit_s: float) -> Wedged:
         if lasted_s <= limit_s:
             return None
         return f"a model call runs for {lasted_s:.0f} s (encoder.call_timeout_s {limit_s:g})"
+
+    return check
+
+
+class Breakable(Protocol):
+    """What may meet an error of its own."""
+
+    broken: BaseException | None
+
+
+def broken_check(part: Breakable) -> Wedged:
+    """An error in delivery itself, which no retry is for: the records are done by a new process."""
+
+    async def check() -> str | None:
+        error = part.broken
+        return None if error is None else f"delivery met an error of its own: {error!r}"
 
     return check
 

@@ -29,7 +29,7 @@ class LedgerAgainstModel(RuleBasedStateMachine):
     @rule()
     def the_due_record_arrives(self) -> None:
         assert self.ledger.judge(self.due) is Arrival.DUE
-        self.ledger.deliver(self.due)
+        self.ledger.deliver(self.due, b"k")
         self.fate[self.due] = "in flight"
 
     @rule(back=st.integers(1, 30))
@@ -51,7 +51,7 @@ class LedgerAgainstModel(RuleBasedStateMachine):
     def a_record_out_of_turn_cannot_be_delivered(self, ahead: int) -> None:
         for wrong in (self.due + ahead, self.due - ahead):
             with pytest.raises(ValueError, match="This is a bug"):
-                self.ledger.deliver(wrong)
+                self.ledger.deliver(wrong, b"k")
 
     @precondition(lambda self: self.unfinished)
     @rule(data=st.data())
@@ -83,9 +83,42 @@ TestLedgerAgainstModel = LedgerAgainstModel.TestCase
 def test_books_hold_nothing_of_what_is_finished() -> None:
     ledger = OffsetLedger(0)
     for offset in range(100):
-        ledger.deliver(offset)
+        ledger.deliver(offset, b"k")
     for offset in reversed(range(100)):
         ledger.finish(offset)
     assert ledger.committable == 100
     assert ledger.in_flight == 0
     assert not ledger._finished
+
+
+def test_what_is_done_of_a_key_does_not_wait_for_what_lies_before_it() -> None:
+    ledger = OffsetLedger(3)
+    for offset, key in enumerate((b"a", b"b", b"a"), start=3):
+        ledger.deliver(offset, key)
+    ledger.finish(4)
+    assert ledger.committable == 3
+    assert ledger.is_finished(4)
+    assert not ledger.is_finished(3)
+    assert ledger.is_finished_of(b"b", 6)
+    assert ledger.is_finished_of(b"c", 6)
+    assert not ledger.is_finished_of(b"a", 6)
+    ledger.finish(3)
+    ledger.finish(5)
+    assert ledger.is_finished_of(b"a", 6)
+
+
+def test_what_was_not_delivered_or_has_no_key_may_be_of_any() -> None:
+    ledger = OffsetLedger(0)
+    ledger.deliver(0, None)
+    assert not ledger.is_finished_of(b"a", 1)
+    ledger.finish(0)
+    assert ledger.is_finished_of(b"a", 1)
+    assert not ledger.is_finished_of(b"a", 2)
+    assert not ledger.is_finished(1)
+    ledger.pass_to(5)
+    assert ledger.is_finished(4)
+    assert ledger.is_finished_of(b"a", 5)
+
+
+def test_what_was_committed_before_is_finished() -> None:
+    assert OffsetLedger(7).is_finished(6)

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from streams.watchdog import (
     Standstill,
     Watchdog,
     Wedged,
+    broken_check,
     call_check,
     standing_check,
 )
@@ -41,6 +43,14 @@ async def test_a_model_call_may_take_its_time_but_not_for_ever() -> None:
     told = await check()
     assert told is not None
     assert "encoder.call_timeout_s 120" in told
+
+
+async def test_an_error_of_delivery_itself_wedges_the_process() -> None:
+    part = SimpleNamespace(broken=None)
+    check = broken_check(part)
+    assert await check() is None
+    part.broken = RuntimeError("a bug")
+    assert await check() == "delivery met an error of its own: RuntimeError('a bug')"
 
 
 def test_what_moves_is_never_taken_for_a_standstill() -> None:

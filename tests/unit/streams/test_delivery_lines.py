@@ -1,0 +1,112 @@
+"""Records of one key stand in line; those of others go by."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from models.errors import BrokerUnavailable
+from streams.records import Record
+from tests.unit.streams.fakes import record
+from tests.unit.streams.line import Desk, Line, settled, until
+
+
+class Door(Desk):
+    """A stage that cannot begin a key's records until it is let to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed: set[bytes | None] = set()
+        self.tried = 0
+
+    async def begin(self, each: Record) -> Awaitable[None]:
+        if each.key in self.closed:
+            self.tried += 1
+            raise BrokerUnavailable
+        return await super().begin(each)
+
+
+async def test_what_waits_for_another_try_holds_up_its_own_key_only() -> None:
+    desk = Door()
+    desk.closed.add(b"a")
+    async with Line(desk).running() as line:
+        for offset, key in enumerate((b"a", b"b", b"a", b"c", b"b")):
+            line.stream.put(record(offset, key=key))
+        await until(lambda: desk.finished == [1, 3, 4])
+        assert line.committable == 0
+        desk.closed.clear()
+        await until(lambda: line.committable == 5)
+        assert desk.begun == [1, 3, 4, 0, 2]
+
+
+async def test_of_one_key_the_next_is_not_tried_before_the_one_before_has_begun() -> None:
+    desk = Door()
+    desk.closed.add(b"a")
+    async with Line(desk).running() as line:
+        line.stream.put(record(0, key=b"a"))
+        line.stream.put(record(1, key=b"a"))
+        await until(lambda: desk.tried >= 5)
+        desk.closed.clear()
+        await until(lambda: line.committable == 2)
+        assert desk.begun == [0, 1]
+
+
+async def test_the_same_key_in_another_partition_is_another_line() -> None:
+    desk = Door()
+    async with Line(desk).running() as line:
+        desk.closed.add(None)
+        line.stream.put(record(0, key=None))
+        line.stream.put(record(0, key=b"a", partition=1))
+        await until(lambda: desk.finished == [0])
+        assert line.committable == 0
+
+
+async def test_what_stands_behind_a_record_that_was_handed_back_goes_back_with_it() -> None:
+    desk = Door()
+    desk.closed.add(b"a")
+    async with Line(desk).running() as line:
+        for offset in range(3):
+            line.stream.put(record(offset, key=b"a"))
+        await until(lambda: desk.tried >= 2 and line.books.in_flight == 3)
+        await line.books.settle()
+        await until(lambda: line.books.in_flight == 0)
+        assert desk.begun == []
+        assert line.committable == 0
+        assert line.books.broken is None
+
+
+async def test_a_line_that_is_done_leaves_nothing_behind() -> None:
+    desk = Desk()
+    async with Line(desk).running() as line:
+        for offset in range(50):
+            line.stream.put(record(offset, key=str(offset % 7).encode()))
+        await until(lambda: line.committable == 50)
+        await settled()
+        assert line.delivery._last == {}
+
+
+async def test_a_full_window_of_one_key_is_all_that_is_taken_of_it() -> None:
+    desk = Door()
+    desk.closed.add(b"a")
+    async with Line(desk, window=4).running() as line:
+        for offset in range(10):
+            line.stream.put(record(offset, key=b"a"))
+        await until(lambda: desk.tried >= 3)
+        assert line.books.in_flight == 4
+        desk.closed.clear()
+        await until(lambda: line.committable == 10)
+        assert desk.begun == list(range(10))
+
+
+async def test_cancelling_one_that_stands_in_line_does_not_begin_those_behind_it() -> None:
+    desk = Door()
+    desk.closed.add(b"a")
+    async with Line(desk).running() as line:
+        for offset in range(3):
+            line.stream.put(record(offset, key=b"a"))
+        await until(lambda: desk.tried >= 1 and line.books.in_flight == 3)
+        for task in list(line.books._work):
+            task.cancel()
+        await asyncio.gather(*line.books._work, return_exceptions=True)
+        desk.closed.clear()
+        await settled()
+        assert desk.begun == []
+        assert line.committable == 0
