@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults import rules_of_clients, rules_of_results
+from tests.faults.happenings import Told, told_by
 from tests.faults.history import Note, Op, Phase, ends
 from tests.faults.rules_of_results import Bad, Reference, Texts
 from tests.faults.view import Finding, SystemView
@@ -45,6 +46,8 @@ class Verdict:
     slowest_submit_s: float = 0.0
     states: Mapping[str, int] = field(default_factory=dict)
     """How many tasks ended, or stand, in each state."""
+    told: Told = field(default_factory=Told)
+    """What the log of events tells beside."""
 
 
 #: Of what was only measured.
@@ -81,6 +84,7 @@ def check(
         least_cosine=min(cosines, default=None),
         slowest_submit_s=rules_of_clients.slowest_submit_s(history),
         states=Counter(task.state for task in view.tasks.values()),
+        told=told_by(view.happenings),
     )
 
 

@@ -142,6 +142,18 @@ async def flush(rig: Rig) -> Strike:
     return Strike("redis emptied", time.monotonic())
 
 
+async def fill(rig: Rig, away_s: tuple[float, float]) -> Strike:
+    """Leave Redis no memory to write to, for a while: it answers, and refuses every write."""
+    async with redis.asyncio.from_url(rig.stack.settings["database.redis_url"]) as client:
+        await client.config_set("maxmemory-policy", "noeviction")
+        await client.config_set("maxmemory", 1)
+        try:
+            await asyncio.sleep(rig.dice.uniform(*away_s))
+        finally:
+            await client.config_set("maxmemory", 0)
+    return Strike("redis full", time.monotonic())
+
+
 async def harm_network(rig: Rig, server: str, away_s: tuple[float, float]) -> Strike:
     """Harm all that passes between the service and a server, for a while."""
     what, mischief = rig.dice.choice(list(MISCHIEFS.items()))

@@ -32,13 +32,21 @@ class Faults(BaseModel):
     """Share of records whose sending fails, and of those whose acknowledgement is lost."""
     writes_fail: float = 0.0
     """Share of writes to Weaviate that fail, and of those whose answer is lost."""
+    objects_fail: float = 0.0
+    """Share of objects that Weaviate tells it cannot store now, half of which it stored."""
+    switch: str | None = None
+    """A file: sends and objects fail of some tasks only, and while it is there (see `failing`)."""
     slow_s: float = 0.0
     """Encoding and writing to Weaviate take up to so much longer: windows of a moment open wide."""
     units_skipped: float = 0.0
     """Share of units that are acknowledged though nothing was done: what holes of Faust do (A5)."""
+    retention_s: float | None = None
+    """Finished tasks are purged after so long, in place of an hour or more."""
     skew_s: float = 0.0
     """Each process's clock is wrong by so much, this way or that."""
     poison: bool = False
     """Whether the model falls for poison."""
     armed: tuple[Armed, ...] = ()
     """Fault points at which this process ends."""
+    raising: str | None = None
+    """A folder: who finds an order there for a point that it comes by, raises (see `raising`)."""

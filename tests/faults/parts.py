@@ -1,12 +1,12 @@
 """The parts that can be run, and how large each is in its short and in its long form."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from tests.faults import faults
+from tests.faults import failing, faults
 from tests.faults.orders import Faults
 from tests.faults.outcome import Outcome
 from tests.faults.requirements import (
@@ -14,8 +14,10 @@ from tests.faults.requirements import (
     mixed,
     price,
     r04_points,
+    r04_raises,
     r06_replay,
     r11_poison,
+    r12_neighbours,
     r13_clocks,
     r16_recovery,
     r23_overload,
@@ -143,6 +145,11 @@ PARTS = (
         r04_points.TITLE,
         long=partial(r04_points.run, passes=3, texts=8),
     ),
+    Part(
+        r04_raises.NAME,
+        r04_raises.TITLE,
+        long=partial(r04_raises.run, positions=r04_raises.BATCH),
+    ),
     striking(
         "R5",
         "SIGKILL of a process behind a Kafka that is frozen for 1 to 30 s",
@@ -173,6 +180,18 @@ PARTS = (
         "R12",
         "20 % of sends and of Weaviate writes fail, 20 % of their answers are lost",
         long=with_faults(1_000, Faults(sends_fail=0.2, writes_fail=0.2)),
+    ),
+    even(
+        "objects",
+        "Weaviate refuses single objects for good, and one in twenty for now",
+        long=replace(
+            with_faults(1_000, Faults(objects_fail=0.05)), bad_share=0.3, bad=failing.REFUSED
+        ),
+    ),
+    Part(
+        r12_neighbours.NAME,
+        r12_neighbours.TITLE,
+        long=partial(r12_neighbours.run, rounds=9, tasks=200),
     ),
     even(
         "sweep",
@@ -246,8 +265,14 @@ PARTS = (
     ),
     striking(
         "R20",
-        "Redis killed, frozen for 2 to 30 s, or emptied",
-        faults.any_of([*faults.outages("redis", (2.0, 30.0)), faults.flush]),
+        "Redis killed, frozen for 2 to 30 s, emptied, or left no memory to write to",
+        faults.any_of(
+            [
+                *faults.outages("redis", (2.0, 30.0)),
+                faults.flush,
+                partial(faults.fill, away_s=(2.0, 10.0)),
+            ]
+        ),
         long=Load(15, Shape(tasks=500, texts=8, cancel_share=0.2)),
     ),
     striking(

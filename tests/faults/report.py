@@ -64,7 +64,8 @@ def _line(runs: Sequence[Outcome]) -> str:
 def _note(runs: Sequence[Outcome]) -> str:
     """What else a part's runs told, and where they came from."""
     cosines = [run.least_cosine for run in runs if run.least_cosine is not None]
-    facts = {name: max(run.facts.get(name, 0.0) for run in runs) for name in runs[0].facts}
+    names = dict.fromkeys(name for run in runs for name in run.facts)
+    facts = {name: max(run.facts.get(name, 0.0) for run in runs) for name in names}
     samples = sum(run.samples for run in runs)
     commits = ", ".join(sorted({run.commit for run in runs}))
     told = "".join(f", {name} {value:g}" for name, value in facts.items())

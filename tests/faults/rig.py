@@ -4,7 +4,7 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -13,6 +13,8 @@ from pathlib import Path
 from scripts.stack import StackState, start_stack, stop_stack
 from tests.faults.checker import Verdict, check
 from tests.faults.clients import Clients, read_for_ever
+from tests.faults.failing import REFUSED
+from tests.faults.forgetting import history_without, view_without
 from tests.faults.history import HistoryWriter, read_history
 from tests.faults.net import Net, proxied
 from tests.faults.orders import VARIABLE, Faults
@@ -50,7 +52,9 @@ class Shape:
     faults: Faults | None = None
     """What goes wrong within the processes; None: they are the service as it is."""
     bad_share: float = 0.0
-    """Share of tasks with a text over which the model raises."""
+    """Share of tasks with a text that is to fail."""
+    bad: str = RAISES
+    """What such a text holds."""
     cancel_share: float = 0.0
     """Share of tasks that are cancelled at a moment of chance."""
     fields: Mapping[str, object] = field(default_factory=dict)
@@ -77,6 +81,8 @@ class Rig:
     """Faults after which work did not go on in time."""
     measured: dict[str, list[float]] = field(default_factory=dict)
     """What faults measured by the way."""
+    struck_ns: list[tuple[int, int]] = field(default_factory=list)
+    """From when to when each fault and its healing lasted, on the history's clock."""
 
     def start_another(self, role: str) -> Process:
         """Start one more process like those of this role."""
@@ -128,31 +134,44 @@ class Rig:
         texts = texts_of(number, self.shape.texts)
         if self.dice.random() < self.shape.bad_share:
             at = self.dice.randrange(len(texts))
-            texts[at] = f"{texts[at]} {RAISES}"
+            texts[at] = f"{texts[at]} {self.shape.bad}"
         return texts
 
-    async def judge(self) -> Verdict:
-        """Drain, look at everything, and judge the history by it."""
+    async def judge(self, gone: Mapping[str, str] | None = None) -> Verdict:
+        """Drain, look at everything, and judge the history by it.
+
+        Of tasks `gone`, that is final for so long that they may be purged, each with its state,
+        only the commits are judged.
+        """
+        gone = gone or {}
+        for task in gone:
+            self.clients.acked.pop(task, None)
         began_s = time.monotonic()
         await self.fleet.all_ready()
         states = await self.clients.all_final(self.shape.patience_s)
         missing = len(self.clients.acked) - len(states)
         self.say(f"  drained in {time.monotonic() - began_s:.0f} s, {missing} not final")
-        view = await self._swept_view()
-        final = {task: each.state for task, each in view.tasks.items()}
+        view = await self._swept_view(gone)
+        final = {**gone, **{task: each.state for task, each in view.tasks.items()}}
         view = replace(view, commits=await self.sampler.judged(final))
         reference = await asyncio.to_thread(Reference, self.shape.model)
         history = read_history(self.clients.history.path)
-        return await asyncio.to_thread(
-            check, history, view, self.clients.acked, reference, bad=is_bad
+        verdict = await asyncio.to_thread(
+            check,
+            history_without(gone, history),
+            view_without(gone, view),
+            self.clients.acked,
+            reference,
+            bad=is_bad,
         )
+        return replace(verdict, acked=verdict.acked + len(gone))
 
-    async def _swept_view(self) -> SystemView:
+    async def _swept_view(self, gone: Container[str]) -> SystemView:
         """What the system says, once what was cancelled is swept, or had the time to be."""
         until_s = time.monotonic() + SWEEP_LIMIT_S
         while True:
             view = await look(self.stack, self.fleet.prefix, self.clients)
-            if not any(orphans(view)) or time.monotonic() > until_s:
+            if not any(orphans(view_without(gone, view))) or time.monotonic() > until_s:
                 return view
             await asyncio.sleep(1)
 
@@ -228,8 +247,8 @@ async def _clients(fleet: Fleet, folder: Path, seed: int) -> AsyncIterator[Clien
 
 
 def is_bad(text: str) -> bool:
-    """Tell a text that is to fail: the model raises over it, or worse."""
-    return any(kind in text for kind in (EXITS, HANGS, EATS, RAISES))
+    """Tell a text that is to fail: the model raises over it, or worse, or Weaviate refuses it."""
+    return any(kind in text for kind in (EXITS, HANGS, EATS, RAISES, REFUSED))
 
 
 def texts_of(number: int, count: int) -> list[str]:

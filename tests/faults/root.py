@@ -9,10 +9,12 @@ import os
 import random
 import sys
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 
 from faust.cli.faust import cli
 
+from agents import upkeep
 from agents.embed import Embed
 from embedding import isolation, loading
 from embedding.catalog import ModelEntry
@@ -20,11 +22,9 @@ from embedding.encoder import Encoder
 from embedding.lanes import LaneBatcher
 from embedding.loading import LoadOptions
 from models.clock import SystemClock
-from models.errors import BrokerUnavailable, VectorStoreUnavailable
 from stores.weaviate import WeaviateStore
-from streams.producing import FaustProducer, Sent
 from streams.records import Record
-from tests.faults import points
+from tests.faults import failing, points, raising
 from tests.faults.bugs import BUGS, NAIVE
 from tests.faults.orders import VARIABLE, Faults
 from tests.harness.poison import PoisonedEncoder
@@ -33,57 +33,22 @@ from tests.harness.poison import PoisonedEncoder
 def apply(faults: Faults) -> None:
     """Break this process accordingly."""
     dice = random.Random(f"{faults.seed} {os.getpid()}")
-    if faults.sends_fail:
-        _let_sends_fail(faults.sends_fail, dice)
-    if faults.writes_fail:
-        _let_writes_fail(faults.writes_fail, dice)
+    failing.let_fail(faults, dice)
     if faults.slow_s:
         _slow_down(faults.slow_s, dice)
     if faults.units_skipped:
         _skip_units(faults.units_skipped, dice)
+    if faults.retention_s is not None:
+        _purge_after(faults.retention_s)
     if faults.skew_s:
         _set_clock(dice.choice((-1, 1)) * faults.skew_s)
     if faults.poison:
         _poison_models()
     points.arm(faults.armed)
+    if faults.raising is not None:
+        raising.obey(Path(faults.raising))
     if faults.bug is not None:
         {**BUGS, "naive": NAIVE}[faults.bug].plant()
-
-
-def _let_sends_fail(share: float, dice: random.Random) -> None:
-    begin = FaustProducer.begin
-
-    async def flaky(self: FaustProducer, *place: Any, **more: Any) -> Sent:
-        if dice.random() < share:
-            raise BrokerUnavailable("a fault of the rig: this record was not sent")
-        sent = await begin(self, *place, **more)
-        if dice.random() >= share:
-            return sent
-        lost = asyncio.ensure_future(_lost(sent))
-        lost.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return lost
-
-    FaustProducer.begin = flaky  # type: ignore[method-assign]
-
-
-async def _lost(sent: Sent) -> Any:
-    """A record that the broker has, though its acknowledgement never came."""
-    await sent
-    raise BrokerUnavailable("a fault of the rig: this acknowledgement was lost")
-
-
-def _let_writes_fail(share: float, dice: random.Random) -> None:
-    write = WeaviateStore.write
-
-    async def flaky(self: WeaviateStore, items: Any) -> Any:
-        if dice.random() < share:
-            raise VectorStoreUnavailable("a fault of the rig: Weaviate is away")
-        found = await write(self, items)
-        if dice.random() < share:
-            raise VectorStoreUnavailable("a fault of the rig: Weaviate's answer was lost")
-        return found
-
-    WeaviateStore.write = flaky  # type: ignore[method-assign]
 
 
 def _slow_down(most_s: float, dice: random.Random) -> None:
@@ -106,6 +71,11 @@ def _skip_units(share: float, dice: random.Random) -> None:
         return None if dice.random() < share else await begin(self, record)
 
     Embed.begin = forgetful  # type: ignore[method-assign]
+
+
+def _purge_after(seconds: float) -> None:
+    upkeep.HOUR_MS = round(seconds * 1000)
+    os.environ["VECTORIZE_MASTER_TASK_RETENTION_HOURS"] = "1"
 
 
 def _set_clock(ahead_s: float) -> None:

@@ -91,6 +91,19 @@ def slowest_submit_s(history: Sequence[Note]) -> float:
     return max((note.at_ns - note.began_ns for note in answered), default=0) / 1e9
 
 
+def reads_ms(
+    history: Sequence[Note], struck_ns: Sequence[tuple[int, int]]
+) -> tuple[list[float], list[float]]:
+    """How long answered reads took: those begun while a fault lasted, and the others."""
+    during: list[float] = []
+    calm: list[float] = []
+    for note in history:
+        if note.op is Op.READ and note.status is not None:
+            struck = any(began <= note.began_ns <= ended for began, ended in struck_ns)
+            (during if struck else calm).append((note.at_ns - note.began_ns) / 1e6)
+    return during, calm
+
+
 def acked(history: Sequence[Note]) -> dict[str, int]:
     """The tasks that were accepted, and when the first acceptance arrived (ns)."""
     found: dict[str, int] = {}

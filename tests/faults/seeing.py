@@ -9,8 +9,9 @@ import orjson
 
 from scripts.stack import StackState
 from stores.weaviate_schema import class_name
+from streams.codec import decode_event
 from tests.faults.clients import Clients
-from tests.faults.view import StoredObject, SystemView, TaskRecord, TaskView
+from tests.faults.view import Happening, StoredObject, SystemView, TaskRecord, TaskView
 from tests.harness import Log
 from tests.harness.weaviate import weaviate_client
 
@@ -28,6 +29,7 @@ async def look(stack: StackState, prefix: str, clients: Clients) -> SystemView:
         objects=list(stored_objects(stack, clients.collection)),
         task_records=[_task_record(record) for record in await log.records("tasks")],
         dead=list(_sources(log.topic("tasks"), await log.records("dead"))),
+        happenings=[_happening(record) for record in await log.records("events")],
     )
 
 
@@ -55,6 +57,10 @@ async def _tasks(clients: Clients) -> AsyncIterator[tuple[str, TaskView]]:
 def _announced(record: Any) -> tuple[str, str]:
     note = orjson.loads(record.value)
     return str(note["task_id"]), str(note["status"])
+
+
+def _happening(record: Any) -> Happening:
+    return Happening(record.offset, record.timestamp, decode_event(record.value))
 
 
 def _task_record(record: Any) -> TaskRecord:

@@ -38,9 +38,11 @@ async def strike_while(rig: Rig, strikes: int, fault: Fault) -> list[float]:
     try:
         for number in range(strikes):
             await asyncio.sleep(rig.dice.uniform(*CALM_S))
+            began_ns = time.monotonic_ns()
             strike = await fault(rig)
             done = await canaries_done(rig)
             recovered.append(time.monotonic() - strike.since_s)
+            rig.struck_ns.append((began_ns, time.monotonic_ns()))
             if strike.healing is not None:
                 await strike.healing
             rig.say(f"  {number + 1}/{strikes} {strike.what}: {recovered[-1]:.1f} s")

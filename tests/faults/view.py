@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from models.events import Event
 from models.vectors import Vector
 
 
@@ -96,6 +97,15 @@ class CommitSample:
 
 
 @dataclass(frozen=True, slots=True)
+class Happening:
+    """One record of the topic of events, with the time at which the broker has it."""
+
+    offset: int
+    at_ms: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
 class SystemView:
     """Everything the system says."""
 
@@ -107,3 +117,5 @@ class SystemView:
     dead: Sequence[tuple[int, int]] = ()
     """Partition and offset, on the topic of tasks, of each dead letter."""
     commits: Sequence[CommitSample] = ()
+    happenings: Sequence[Happening] = ()
+    """Each record of the topic of events; those of one task in the order of the log."""

@@ -1,4 +1,8 @@
-"""R24: hours of even work leave memory, files and threads where they were."""
+"""R24: hours of even work leave memory, files and threads where they were.
+
+Finished tasks are purged after minutes here, in place of days: what a master keeps of each task
+that it knows is bounded by that, and must not hide what is not.
+"""
 
 import asyncio
 import time
@@ -9,15 +13,20 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from tests.faults.forgetting import gone_by
+from tests.faults.history import read_history
+from tests.faults.orders import Faults
 from tests.faults.outcome import Outcome, outcome_of
 from tests.faults.rig import Rig, Shape, rig
 
 NAME = "R24"
-TITLE = "even work for a long time: memory, open files, threads"
+TITLE = "even work for a long time, tasks come and go: memory, open files, threads"
 ROLES = ("master", "embed", "store")
 LOOK_S = 5.0
 #: What comes before this share of the time is the warming up.
 WARM = 1 / 3
+#: How long finished tasks are kept. Those of the last half of it are judged as ever.
+RETENTION_S = 180.0
 MB = 1024 * 1024
 
 
@@ -35,14 +44,16 @@ async def run(
     folder: Path, *, seconds: float, texts: int, seed: int, say: Callable[[str], None]
 ) -> Outcome:
     """Work for so long, one task after the other, and look at every process now and then."""
-    shape = Shape(tasks=0, texts=texts, roles=ROLES, submitters=2, look_s=0.5)
+    faults = Faults(seed=seed, retention_s=RETENTION_S)
+    shape = Shape(tasks=0, texts=texts, roles=ROLES, submitters=2, look_s=0.5, faults=faults)
     async with rig(shape, folder, seed=seed, say=say) as trial:
         enough = asyncio.Event()
         working = asyncio.create_task(trial.load(enough))
         looks = await _looked_at(trial, seconds)
         enough.set()
         await working
-        verdict = await trial.judge()
+        before_ns = time.monotonic_ns() - int(RETENTION_S / 2 * 1e9)
+        verdict = await trial.judge(gone_by(read_history(trial.clients.history.path), before_ns))
     facts = {
         f"{name}: {what}": value
         for name, each in looks.items()
