@@ -97,6 +97,8 @@ def _kind_of_zip(archive: Archive) -> Format:
     mimetype = archive.read("mimetype").strip()
     if mimetype in _MIMETYPES:
         return _MIMETYPES[mimetype]
+    if mimetype == b"application/vnd.oasis.opendocument.presentation":
+        raise unsupported("an OpenDocument presentation (ODP)", "Save it as PPTX and send that.")
     if mimetype.startswith(b"application/vnd.oasis.opendocument."):
         raise unsupported("an OpenDocument file that is no text or spreadsheet")
     if _CONTENT_TYPES in archive:

@@ -22,7 +22,7 @@ _TRY_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAIL
 _LATER = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
 
 Json = dict[str, Any]
-Body = Mapping[str, object] | Sequence[object] | bytes | None
+Body = Mapping[str, object] | Sequence[object] | bytes | aiohttp.FormData | None
 
 
 class NotReachable(Exception):
@@ -92,9 +92,10 @@ class ServiceClient:
 
     async def _once(self, method: str, path: str, body: Body, headers: Mapping[str, str]) -> Answer:
         sent = {**self._headers, **{name.replace("_", "-"): headers[name] for name in headers}}
-        if body is not None:
+        ready = body is None or isinstance(body, bytes | aiohttp.FormData)
+        if body is not None and not isinstance(body, aiohttp.FormData):
             sent["Content-Type"] = "application/json"
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body)
+        data = body if ready else json.dumps(body)
         url = path if "://" in path else self._url + path
         async with self._session.request(method, url, headers=sent, data=data) as response:
             text = await response.text()

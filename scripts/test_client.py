@@ -1,7 +1,7 @@
-"""The guide's test client: six checks of a running service, each with its time.
+"""The guide's test client: its six checks of a running service, then documents; each with its time.
 
 `python scripts/test_client.py [--base-url http://localhost:8000]`; the exit code is 0 when all
-six pass.
+pass.
 """
 
 import sys
@@ -12,17 +12,20 @@ if __name__ == "__main__":
 
 import argparse
 import asyncio
+import base64
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from scripts.bad_inputs import bad_inputs
+from scripts.checking import CheckFailed, expect, expect_fields
 from scripts.service_client import (
     METRICS_PORT,
-    Answer,
-    Body,
     Json,
     NotReachable,
     Refused,
@@ -43,13 +46,10 @@ METRICS_FIELDS = {
     "total_tasks", "pending_tasks", "processing_tasks", "completed_tasks", "failed_tasks",
     "average_processing_time", "total_vectors_generated",
 }  # fmt: skip
-PROBLEM_FIELDS = {"type", "title", "status", "detail", "request_id"}
 TEXT = "这是一个测试文本"
 TEXTS = ["第一个文本", "第二个文本", "第三个文本"]
-
-
-class CheckFailed(Exception):
-    """A check found something else than it should."""
+DOCUMENT = "# 测试文档\n\n## 第一章\n\n这是第一章的文本。\n\n## 第二章\n\n这是第二章的文本。\n"
+DOCUMENT_ID = "test-client-document"
 
 
 @dataclass(slots=True)
@@ -71,19 +71,7 @@ class Visit:
 Check = Callable[[Visit], Awaitable[str]]
 
 
-def expect(*, holds: bool, otherwise: str) -> None:
-    """Raise CheckFailed where something does not hold."""
-    if not holds:
-        raise CheckFailed(otherwise)
-
-
-def expect_fields(found: Json, wanted: set[str], where: str) -> None:
-    """Raise CheckFailed where fields are missing."""
-    missing = sorted(wanted - found.keys())
-    expect(holds=not missing, otherwise=f"{where} lacks {', '.join(missing)}")
-
-
-# -- the six checks ---------------------------------------------------------------------------
+# -- the checks -------------------------------------------------------------------------------
 
 
 async def check_health(visit: Visit) -> str:
@@ -133,7 +121,7 @@ async def check_status_query(visit: Visit) -> str:
 
 async def check_errors(visit: Visit) -> str:
     """Each bad input gets its problem document, and none stops the service."""
-    cases = _bad_inputs(str(visit.finished_task()["task_id"]))
+    cases = bad_inputs(str(visit.finished_task()["task_id"]))
     for case in cases:
         answer = await visit.client.once(case.method, case.path, case.body)
         case.examine(answer)
@@ -153,6 +141,24 @@ async def check_monitoring(visit: Visit) -> str:
     return f"{metrics['total_tasks']} tasks, {metrics['total_vectors_generated']} vectors"
 
 
+async def check_document(visit: Visit) -> str:
+    """A file in base64 becomes chunks that say where they stand; an uploaded one is known again."""
+    encoded = base64.b64encode(DOCUMENT.encode()).decode()
+    task = {"task_type": "document_vectorization", "document_id": DOCUMENT_ID}
+    sent = await _seen_through(visit, {**task, "filename": "check.md", "data": encoded})
+    result = await visit.client.ask("GET", f"/tasks/{sent['task_id']}/result")
+    headings = [item["place"]["headings"] for item in result["items"]]
+    expect(holds=any(headings), otherwise=f"no chunk names its heading: {headings}")
+    form = aiohttp.FormData({"task": json.dumps(task)})
+    form.add_field("file", DOCUMENT.encode(), filename="check.md")
+    answer = await visit.client.once("POST", "/tasks/upload", form)
+    expect(holds=answer.status == HTTPStatus.ACCEPTED, otherwise=f"/tasks/upload: {answer.problem}")
+    uploaded = await _followed(visit, answer.body["tasks"][0])
+    kept = uploaded["document"]["kept_items"]
+    expect(holds=kept == len(headings), otherwise=f"{kept} of {len(headings)} chunks were kept")
+    return f"{len(headings)} chunks; uploaded again, {kept} kept"
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("Health", check_health),
     ("Single submit", check_single_submit),
@@ -160,12 +166,21 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Status query", check_status_query),
     ("Error handling", check_errors),
     ("System monitoring", check_monitoring),
+    ("Document", check_document),
 )
 
 
-async def _seen_through(visit: Visit, body: Json, items: int) -> Json:
-    """Submit a task and follow it until it is completed."""
-    task = await visit.client.ask("POST", "/tasks/submit", body)
+async def _seen_through(visit: Visit, body: Json, items: int | None = None) -> Json:
+    """Submit a task and follow it until it is completed, with so many items where that is told."""
+    task = await _followed(visit, await visit.client.ask("POST", "/tasks/submit", body))
+    told = f"task {task['task_id']} has {task['completed_items']} items, not {items}"
+    expect(holds=items is None or task["completed_items"] == items, otherwise=told)
+    visit.done.append(task)
+    return task
+
+
+async def _followed(visit: Visit, task: Json) -> Json:
+    """Follow a task until it is completed."""
     deadline_s = time.monotonic() + visit.task_limit_s
     while task["status"] not in FINAL:
         still = f"task {task['task_id']} is still {task['status']} after {visit.task_limit_s:g} s"
@@ -173,71 +188,14 @@ async def _seen_through(visit: Visit, body: Json, items: int) -> Json:
         task = await visit.client.ask("GET", f"/tasks/{task['task_id']}?wait={WAIT_S}")
     told = f"task {task['task_id']} {task['status']}: {task.get('error')}"
     expect(holds=task["status"] == "completed", otherwise=told)
-    expect(holds=task["completed_items"] == items, otherwise=f"{told}, not {items} items")
-    visit.done.append(task)
     return task
-
-
-# -- bad inputs -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class BadInput:
-    """A request that must be refused, with which status and which word in its reason."""
-
-    name: str
-    statuses: set[int]
-    word: str
-    body: Body = None
-    method: str = "POST"
-    path: str = "/tasks/submit"
-
-    def examine(self, answer: Answer) -> None:
-        """Raise CheckFailed where the refusal is not as it should be."""
-        expect(
-            holds=answer.status in self.statuses,
-            otherwise=f"{self.name}: {answer.status}, not {sorted(self.statuses)}",
-        )
-        kind = answer.headers.get("Content-Type", "")
-        expect(
-            holds=kind.startswith("application/problem+json"),
-            otherwise=f"{self.name}: not a problem document but {kind!r}",
-        )
-        expect_fields(answer.body, PROBLEM_FIELDS, f"{self.name}: the problem document")
-        expect(
-            holds=self.word in str(answer.body),
-            otherwise=f"{self.name}: {answer.body['detail']!r} does not name {self.word!r}",
-        )
-
-
-def _bad_inputs(finished_id: str) -> list[BadInput]:
-    def task(task_type: str = "text_vectorization", **fields: object) -> Json:
-        return {"task_type": task_type, **fields}
-
-    many = task("batch_vectorization", data=["a"] * 10_001)
-    unknown, finished = "/tasks/no-such-task", f"/tasks/{finished_id}"
-    return [
-        BadInput("no JSON", {400}, "JSON", b"{not json"),
-        BadInput("NaN", {400, 422}, "", b'{"task_type": "text_vectorization", "data": NaN}'),
-        BadInput("data of a wrong type", {422}, "data", task(data=42)),
-        BadInput("no data", {422}, "data", task()),
-        BadInput("empty data", {422}, "data", task(data="")),
-        BadInput("an empty list", {422}, "data", task("batch_vectorization", data=[])),
-        BadInput("10,001 items", {413, 422}, "10000", many),
-        BadInput("unknown task type", {422}, "task_type", task("painting", data="a")),
-        BadInput("unknown model", {422}, "allowed", task(data="a", model_name="no/such")),
-        BadInput("unknown task", {404}, "no-such-task", method="GET", path=unknown),
-        BadInput("cancel of a finished task", {409}, "completed", method="DELETE", path=finished),
-        BadInput("a wrong method", {405}, "", method="PUT"),
-        BadInput("page 0", {422}, "page", method="GET", path="/tasks?page=0"),
-    ]
 
 
 # -- the command ------------------------------------------------------------------------------
 
 
 async def run_checks(visit: Visit) -> int:
-    """Run all six, whatever fails; gives the number of failures."""
+    """Run all, whatever fails; gives the number of failures."""
     failures = 0
     for number, (name, check) in enumerate(CHECKS, start=1):
         began_s = time.monotonic()
@@ -273,7 +231,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="test_client.py", description="Six checks of a service.")
+    parser = argparse.ArgumentParser(
+        prog="test_client.py", description="Checks of a running service."
+    )
     parser.add_argument(
         "--base-url", help="the service (default: the one `make run` started, else port 8000)"
     )

@@ -16,6 +16,7 @@ from tests.harness.files import FORMATS, pdf
 from tests.harness.waiting import until
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+OWN_SERVICE = True
 SETTINGS = {
     "VECTORIZE_MASTER_TASK_DEFAULT_MODEL": MINILM,
     "VECTORIZE_MASTER_DOCUMENT_INLINE_BYTES": "1000",

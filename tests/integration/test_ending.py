@@ -10,6 +10,7 @@ from scripts.stack import StackState
 from tests.harness import Answer, Client, Log, until, until_sync
 
 #: So long a unit may run at most; after it, a cancelled task's vectors are swept again.
+OWN_SERVICE = True
 SETTINGS = {"VECTORIZE_MASTER_TASK_MAX_RUN_S": "5"}
 MANY = [f"one of many {number}" for number in range(2000)]
 

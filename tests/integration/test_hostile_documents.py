@@ -16,6 +16,7 @@ from tests.integration.test_documents import upload
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TIMEOUT_S = 30.0  # a busy machine takes its time
+OWN_SERVICE = True
 SETTINGS = {
     f"VECTORIZE_MASTER_DOCUMENT_{name}": value
     for name, value in {

@@ -11,6 +11,7 @@ COUNT = 47
 #: Tasks without a single good text fail.
 FAILED = 5
 
+OWN_SERVICE = True
 SETTINGS = {"VECTORIZE_MASTER_TASK_MAX_PAGE_DEPTH": "1000"}
 
 

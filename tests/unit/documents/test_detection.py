@@ -73,6 +73,9 @@ def test_an_ending_chooses_among_plain_texts(content: bytes, ending: str, format
     assert kind(content, ending) is format_
 
 
+OASIS = "application/vnd.oasis.opendocument"
+
+
 @pytest.mark.parametrize(
     "content, named",
     [
@@ -81,6 +84,8 @@ def test_an_ending_chooses_among_plain_texts(content: bytes, ending: str, format
         (b"\x1f\x8b\x08" + bytes(100), "application/gzip"),
         (bytes(range(256)) * 4, "binary data"),
         (making.zipped({"a.txt": "x"}), "a zip archive"),
+        (making.zipped({"mimetype": f"{OASIS}.presentation"}), "Save it as PPTX"),
+        (making.zipped({"mimetype": f"{OASIS}.graphics"}), "no text or spreadsheet"),
         (b"{\\rtf1 x}", "RTF"),
         (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         (OLE + "WordDocument\0".encode("utf-16-le"), "DOC"),

@@ -58,6 +58,7 @@ class FakeService:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.keys: list[str] = []
         self.busy_answers = 0
+        self.kept_items = 1
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[_as_problems])
@@ -67,6 +68,7 @@ class FakeService:
         app.router.add_get("/prometheus", _prometheus)
         app.router.add_post("/tasks/submit", self.submit)
         app.router.add_post("/tasks/batch", self._fixed({"results": []}))
+        app.router.add_post("/tasks/upload", self.upload)
         app.router.add_post("/search", self.search)
         app.router.add_get("/tasks", self.list)
         app.router.add_get("/tasks/{id}", self.task)
@@ -96,6 +98,17 @@ class FakeService:
             {"task_id": name, "status": "pending", "progress": 0.0}, status=202
         )
 
+    async def upload(self, request: web.Request) -> web.Response:
+        fields = await request.post()
+        task, file = json.loads(str(fields["task"])), fields["file"]
+        assert isinstance(file, web.FileField)
+        assert task["task_type"] == "document_vectorization"
+        name = f"task-{len(self.tasks)}"
+        document = {"filename": file.filename, "kept_items": self.kept_items}
+        self.tasks[name] = {"task_id": name, "status": "completed", "document": document}
+        slot = {"index": 0, "task_id": name, "status": "pending", "filename": file.filename}
+        return web.json_response({"tasks": [slot], "accepted": 1, "refused": 0}, status=202)
+
     async def task(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
         if name not in self.tasks:
@@ -113,7 +126,8 @@ class FakeService:
         return web.json_response(page)
 
     async def result(self, request: web.Request) -> web.Response:
-        return web.json_response({"dimension": 2, "items": [{"vector": [0.0, 1.0]}]})
+        item = {"vector": [0.0, 1.0], "place": {"headings": ["A"]}}
+        return web.json_response({"dimension": 2, "items": [item]})
 
     async def search(self, request: web.Request) -> web.Response:
         hits = [{"score": 0.5, "item": "gzip.open", "text": "Open a gzip file. [bold]\nMore."}]

@@ -1,4 +1,4 @@
-"""The guide's test client against a small fake service: six checks, told one by one."""
+"""The guide's test client against a small fake service: its checks, told one by one."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ def run(url: str, *more: str) -> int:
     return main(["--base-url", url, "--metrics-url", f"{url}/prometheus", *more])
 
 
-def test_all_six_checks_pass_and_each_is_told_with_its_time(
+def test_all_checks_pass_and_each_is_told_with_its_time(
     service_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(service_url) == 0
     lines = capsys.readouterr().out.splitlines()
-    told = [line for line in lines if line[1:3] == "/6"]
-    assert len(told) == len(CHECKS) == 6
+    told = [line for line in lines if line[1:3] == "/7"]
+    assert len(told) == len(CHECKS) == 7
     assert all(" s  ok " in line for line in told)
     assert lines[-1] == "All checks passed"
 
@@ -43,6 +43,14 @@ def test_a_wrong_health_fails_with_its_reason(
     said = capsys.readouterr().out
     assert f"FAILED  {reason}" in said
     assert said.count("FAILED  ") == 1
+
+
+def test_a_document_of_which_nothing_is_known_again_fails(
+    service: Any, service_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.kept_items = 0
+    assert run(service_url) == 1
+    assert "FAILED  0 of 1 chunks were kept" in capsys.readouterr().out
 
 
 def test_a_missing_metric_fails(
