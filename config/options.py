@@ -94,7 +94,10 @@ def fetch_options(settings: Settings) -> FetchOptions:
 def blob_options(settings: Settings) -> BlobOptions:
     """Where blobs are kept; by default beside the tables."""
     folder = (settings.data_path / "blobs").resolve()
-    return BlobOptions(url=settings.document.blob_url or folder.as_uri())
+    return BlobOptions(
+        url=settings.document.blob_url or folder.as_uri(),
+        min_free_bytes=settings.document.blob_min_free_bytes,
+    )
 
 
 def reading_limits(settings: Settings) -> ReadingLimits:

@@ -1,6 +1,7 @@
 """Calls to the store under the blobs, whatever it is: bounded in time, with errors of one kind."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,7 @@ from obstore.store import ObjectStore, from_url
 from stores.blob_errors import BlobsUnavailable, KeyMissing, reason_of
 
 SETTING = "document.blob_url"
+ROOM_SETTING = "document.blob_min_free_bytes"
 SCHEMES = ("file", "s3", "gs", "az", "memory")
 RETRIES = 1  # of obstore itself, which would try for three minutes; policy is the caller's
 
@@ -27,6 +29,7 @@ class BlobOptions:
     url: str = field(repr=False)  # may hold a secret
     prefix: str = "blobs"
     timeout_s: float = 60.0  # for one call of the store; a part of a stream is a call
+    min_free_bytes: int = 0  # of a folder's disk; a bucket has no end that could be asked for
 
 
 class BlobCalls:
@@ -37,6 +40,21 @@ class BlobCalls:
         self.store = _open(options)
         self.folder = _folder_of(options.url)
         self._limit_s = options.timeout_s
+        self._min_free_bytes = options.min_free_bytes
+
+    def check_room(self) -> None:
+        """Raise BlobsUnavailable where the folder's disk is nearly full: others write there, too.
+
+        What is there can still be read and deleted.
+        """
+        if self.folder is None or not self._min_free_bytes:
+            return
+        free = shutil.disk_usage(self.folder).free
+        if free < self._min_free_bytes:
+            raise BlobsUnavailable(
+                f"the blob store's disk has {free} bytes left, under the {self._min_free_bytes} of "
+                f"{ROOM_SETTING}; old blobs go by age (document.blob_extra_hours)"
+            )
 
     async def ask(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do one call; raises KeyMissing, or BlobsUnavailable for all else."""

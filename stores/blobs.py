@@ -46,6 +46,7 @@ class Blobs:
 
     async def put(self, content: bytes) -> BlobRef:
         """Keep `content`, whole or not at all; raises BlobsUnavailable."""
+        self._calls.check_room()
         ref = await _hashed(content)
         await self._put(self._key(ref), content)
         return ref
@@ -131,6 +132,7 @@ class Blobs:
         try:
             async for chunk in chunks:
                 tally.add(chunk)
+                self._calls.check_room()
                 await self._calls.ask(partial(writer.write, chunk))
         except BaseException:
             # Closed all the same: else its part stays where no list shows it.

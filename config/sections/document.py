@@ -40,6 +40,12 @@ class DocumentSettings(BaseModel):
         le=87_600,
         description="A blob goes so long after task.retention_hours since it was last sent.",
     )
+    blob_min_free_bytes: int = Field(
+        1_073_741_824,
+        ge=0,
+        le=1_125_899_906_842_624,
+        description="No blob is written where its folder's disk has less left (0: until full).",
+    )
     fetch_timeout_s: float = Field(
         60.0, gt=0, le=3600, description="Longest fetch of a document from its URL."
     )

@@ -190,3 +190,28 @@ def test_two_stores_in_memory_share_nothing() -> None:
         assert await first.get(ref) == b"content"
 
     asyncio.run(both())
+
+
+async def test_a_disk_that_is_nearly_full_takes_no_blob_and_gives_those_it_has(
+    blobs: Blobs, folder: Path
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"more"
+
+    ref = await blobs.put(b"kept")
+    before = files_in(folder)
+    full = Blobs(BlobOptions(url=folder.as_uri(), min_free_bytes=2**62))
+    with pytest.raises(BlobsUnavailable, match=r"document\.blob_min_free_bytes"):
+        await full.put(b"more")
+    with pytest.raises(BlobsUnavailable, match="bytes left"):
+        await full.put_stream(chunks(), max_bytes=100)
+    assert files_in(folder) == before
+    assert await full.get(ref) == b"kept"
+    await full.touch(ref)
+    await full.delete(ref)
+    assert files_in(folder) == []
+
+
+async def test_a_disk_with_room_takes_what_comes(folder: Path) -> None:
+    roomy = Blobs(BlobOptions(url=folder.as_uri(), min_free_bytes=1))
+    assert await roomy.get(await roomy.put(b"content")) == b"content"
