@@ -10,6 +10,7 @@ from tests.faults import failing, faults
 from tests.faults.orders import Faults
 from tests.faults.outcome import Outcome
 from tests.faults.requirements import (
+    documents,
     even_load,
     mixed,
     price,
@@ -214,6 +215,11 @@ PARTS = (
         r24_soak.NAME,
         r24_soak.TITLE,
         long=partial(r24_soak.run, seconds=1740.0, texts=256),
+    ),
+    Part(
+        documents.NAME,
+        documents.TITLE,
+        long=partial(documents.run, documents=40, strikes=25),
     ),
     Part(r26_reads.NAME, r26_reads.TITLE, long=partial(r26_reads.run, tasks=10_000)),
     striking(

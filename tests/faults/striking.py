@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from tests.faults.rig import Rig, texts_of
 
@@ -28,12 +29,18 @@ class Strike:
 
 
 Fault = Callable[[Rig], Awaitable[Strike]]
+Load = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
-async def strike_while(rig: Rig, strikes: int, fault: Fault) -> list[float]:
-    """Do `strikes` faults while the rig's load goes on; give the seconds each took to recover."""
+async def strike_while(
+    rig: Rig, strikes: int, fault: Fault, *, load: Load | None = None
+) -> list[float]:
+    """Do `strikes` faults while a load, the rig's own or another, goes on until it is enough.
+
+    Gives the seconds that each took to recover.
+    """
     enough = asyncio.Event()
-    working = asyncio.create_task(rig.load(enough))
+    working = asyncio.ensure_future((load or rig.load)(enough))
     recovered: list[float] = []
     try:
         for number in range(strikes):
