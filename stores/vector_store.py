@@ -12,7 +12,7 @@ from models.vectors import Hit, Space, StandingChunk, StoredItem, StoredVector, 
 
 
 class VectorStoreBusy(VectorStoreUnavailable):
-    """The store answered that it cannot store some objects now, which says nothing of others."""
+    """The store answered that it cannot do this now, which says nothing of what others ask."""
 
 
 class VectorWriter(Protocol):

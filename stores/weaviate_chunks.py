@@ -9,6 +9,7 @@ from weaviate.outputs.query import Object, WeaviateProperties
 
 from models.errors import VectorStoreUnavailable
 from models.vectors import Space, StandingChunk
+from stores.vector_store import VectorStoreBusy
 from stores.weaviate_connection import Connection
 from stores.weaviate_errors import CallRefused, PlaceMissing
 from stores.weaviate_options import WeaviateOptions
@@ -67,7 +68,7 @@ class ChunkReader:
         except PlaceMissing:
             return []
         except CallRefused as error:
-            raise VectorStoreUnavailable(f"Weaviate did not look up: {error}") from error
+            raise VectorStoreBusy(f"Weaviate did not look up: {error}") from error
         return [one for window in windows for one in window]
 
     async def _window(

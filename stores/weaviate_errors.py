@@ -35,8 +35,9 @@ _AWAY = re.compile(
   | no\ space\ left | read[\ -]?only | disk\ (usage|is\ full|pressure)
   | (out\ of|not\ enough|insufficient)\ memory | memory\ (pressure|limit)
   | resource[\ _]exhausted | too\ many\ requests | rate\ limit | overloaded | too\ busy
-  | shut(ting)?[\ ]?down | already\ closed | (index|store|shard|bucket|client)\ is\ closed
-  | not\ ready | still\ (loading|starting) | being\ (loaded|created) | try\ again | retry\ later
+  | shut(ting)?[\ ]?down | already\ (closed|shut) | (index|store|shard|bucket|client)\ is\ closed
+  | not\ (ready|active) | still\ (loading|starting) | being\ (loaded|created)
+  | try\ again | retry\ later
   | leader\ not\ found | no\ leader | not\ (the\ )?leader | \braft\b
   | cannot\ (achieve|reach)\ .*(consistency|replicas) | not\ enough\ replicas
   | (freez|unfreez|offload|onload|activat)ing
@@ -59,7 +60,8 @@ _MISSING = re.compile(
 _NAMES = re.compile(
     r"""
     (?P<quote>["'`])[\w-]+\\?(?P=quote)
-  | \b(class|collection|index|alias|shard|tenant)\ (name\ )?(?!(is|was|not|has|does)\b)[\w-]+
+  | \b(class|collection|index|alias|shard|tenant)\ (name\ )?
+    (?!(is|was|not|has|does|closed|unavailable|(un)?freezing|shut(ting|down)?)\b)[\w-]+
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -20,9 +20,10 @@ from weaviate.outputs.query import (
 )
 
 from models.documents import Place
-from models.errors import InvalidRequest, VectorStoreUnavailable
+from models.errors import InvalidRequest
 from models.vectors import Hit, Space, StoredVector, Vector
 from stores.filters import Condition, conditions_of
+from stores.vector_store import VectorStoreBusy
 from stores.weaviate_connection import Connection
 from stores.weaviate_errors import CallRefused, PlaceMissing
 from stores.weaviate_options import WeaviateOptions
@@ -164,7 +165,7 @@ def _refusal(error: CallRefused) -> Exception:
         return PropertyMissing(str(error))
     if _WRONG_LENGTH in str(error):
         return InvalidRequest(field="vector", reason="it has another length than those stored")
-    return VectorStoreUnavailable(f"Weaviate did not answer the query: {str(error)[:300]}")
+    return VectorStoreBusy(f"Weaviate did not answer the query: {str(error)[:300]}")
 
 
 def _filter_of(conditions: Sequence[Condition]) -> FilterReturn | None:

@@ -2,8 +2,8 @@
 
 from weaviate.outputs.query import FilterReturn
 
-from models.errors import VectorStoreUnavailable
 from models.vectors import Space
+from stores.vector_store import VectorStoreBusy
 from stores.weaviate_connection import Connection
 from stores.weaviate_errors import CallRefused, PlaceMissing
 from stores.weaviate_options import WeaviateOptions
@@ -20,7 +20,8 @@ class Removal:
     async def all_of(self, space: Space, where: FilterReturn, whose: str) -> int:
         """Remove all that `where` finds; a place that nobody wrote to holds nothing.
 
-        Raises VectorStoreUnavailable, which names `whose` objects they were.
+        Raises VectorStoreUnavailable; it is a VectorStoreBusy, which names `whose` objects they
+        were, where Weaviate answered.
         """
         removed = 0
         try:
@@ -30,7 +31,7 @@ class Removal:
         except PlaceMissing:
             return removed
         except CallRefused as error:
-            raise VectorStoreUnavailable(f"Weaviate did not delete: {error}") from error
+            raise VectorStoreBusy(f"Weaviate did not delete: {error}") from error
         return removed
 
     async def _some_of(self, space: Space, where: FilterReturn, whose: str) -> int:
@@ -43,5 +44,5 @@ class Removal:
             limit_s=self._limit_s,
         )
         if done.failed:
-            raise VectorStoreUnavailable(f"Weaviate kept {done.failed} objects of {whose}")
+            raise VectorStoreBusy(f"Weaviate kept {done.failed} objects of {whose}")
         return done.successful

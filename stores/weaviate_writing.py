@@ -110,7 +110,7 @@ class ObjectWriter:
         except PlaceMissing:  # the tenant's first write makes it
             return {}
         except CallRefused as error:
-            raise VectorStoreUnavailable(f"Weaviate did not look up: {error}") from error
+            raise VectorStoreBusy(f"Weaviate did not look up: {error}") from error
         return {one.uuid: _rank_of_properties(one.properties) for one in found.objects}
 
     async def _insert(self, place: Place, batch: Batch) -> dict[int, str]:

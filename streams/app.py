@@ -1,6 +1,7 @@
 """The Faust app of one role, with the settings that decide the design (FAUST.md, end of part B)."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +24,7 @@ from streams.listening import Listening
 from streams.records import Place
 from streams.side_reader import SideReader
 from streams.transport import LedgerConsumer, LedgerTransport
-from streams.watchdog import Wedged
+from streams.watchdog import EX_WEDGED, Wedged
 
 log = structlog.get_logger("streams.app")
 
@@ -100,6 +101,7 @@ class StageApp(faust.App):
         self.stage_deliveries: dict[str, Delivery] = {}
         self._backgrounds: list[tuple[str, Background]] = []
         self._running: list[asyncio.Task[None]] = []
+        self._is_up = False
         super().__init__(app_id, **options)
 
     def _new_transport(self) -> TransportT:
@@ -139,11 +141,24 @@ class StageApp(faust.App):
     async def on_started(self) -> None:
         """Start what runs beside the agents, and the apps that share this process."""
         await super().on_started()
+        self._is_up = True
         self._running = [
             asyncio.create_task(_for_ever(name, run), name=name) for name, run in self._backgrounds
         ]
         for companion in self.companions:
             await self.add_runtime_dependency(companion)
+
+    def _crash(self, reason: BaseException) -> None:
+        """A part of Faust met an error: end the process at once.
+
+        Faust would stop in good order now, with parts missing, which may hang for a minute. Work
+        in flight comes again, as after a kill. A start that fails is told by Faust itself.
+        """
+        working = self._is_up and not self.should_stop
+        super()._crash(reason)
+        if working and isinstance(reason, Exception):
+            log.critical("crashed", error=repr(reason)[:500], exit_code=EX_WEDGED)
+            os._exit(EX_WEDGED)
 
     async def on_stop(self) -> None:
         """End what runs beside the agents, then the app."""

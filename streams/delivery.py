@@ -10,10 +10,10 @@ Faust delivers are looked into with a reader of our own (DESIGN 9).
 import asyncio
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from faust import EventT
@@ -34,6 +34,8 @@ Begun = asyncio.Future[bool]
 Begin = Callable[[Record], Awaitable[Rest | None]]
 Poison = Callable[[Record, Exception, int], Awaitable[None]]
 
+#: So many records of a partition may lie behind one that is not finished; then its stage waits.
+MOST_BEHIND = 10_000
 #: Longest time a rebalance or a stop waits for work in flight before it is handed back. In `all`
 #: three apps settle one after the other, and all of it must end within the 25 s of a drain.
 SETTLE_S = 6.0
@@ -92,16 +94,18 @@ class Deliveries:
         """How many records are being worked on."""
         return len(self._work)
 
-    def launch(self, work: Awaitable[None]) -> None:
+    def launch(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run `work` as part of what `settle` waits for."""
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
         self._work.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._work.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.critical("delivery_broken", error=repr(error)[:500], exc_info=error)
+        error = _unexpected(task)
+        if error is not None:
+            log.critical("delivery_broken", error=_told(error), exc_info=error)
             self.broken = self.broken or error
 
     def moved(self) -> None:
@@ -132,6 +136,7 @@ class Deliveries:
         """Let work in flight finish; hand back what waits or does not end in time."""
         self.generation += 1
         self.leaving.set()
+        self.moved()
         if self._work:
             _, late = await asyncio.wait(self._work, timeout=SETTLE_S)
             for task in late:
@@ -170,7 +175,8 @@ class Delivery:
         self._slots = asyncio.Semaphore(stage.window)
         self._order = asyncio.Lock()
         self._last: dict[tuple[Place, bytes | None], Begun] = {}
-        """Of each key that has a record not begun yet, the last one."""
+        """Of each key that has a record not begun yet, or never, the last one."""
+        self._generation = deliveries.generation
         self._arrivals_s: dict[Place, float] = {}
 
     @property
@@ -242,39 +248,58 @@ class Delivery:
         self._books.moved()
 
     async def _start(self, record: Record, ledger: OffsetLedger, generation: int) -> None:
+        while ledger.in_flight >= MOST_BEHIND and generation == self._books.generation:
+            await self._books.progress()
         await self._slots.acquire()
         if generation != self._books.generation or ledger.judge(record.offset) is not Arrival.DUE:
             self._slots.release()
             return
         ledger.deliver(record.offset, record.key)
         figures.DELIVERED.labels(self.stage.name).inc()
-        line = (record.place, record.key)
+        before, begun = self._stand_in_line((record.place, record.key), generation)
+        work = self._books.launch(self._carry(record, ledger, before, begun))
+        work.add_done_callback(partial(self._left, begun))
+        self._books.moved()
+
+    def _stand_in_line(
+        self, line: tuple[Place, bytes | None], generation: int
+    ) -> tuple[Begun | None, Begun]:
+        """Give the record before of the same key, where it is not begun yet, and the new one."""
+        if generation != self._generation:
+            self._last.clear()
+            self._generation = generation
         before, begun = self._last.get(line), asyncio.get_running_loop().create_future()
         self._last[line] = begun
         begun.add_done_callback(partial(self._forget, line))
-        self._books.launch(self._carry(record, ledger, before, begun))
-        self._books.moved()
+        return before, begun
 
     def _forget(self, line: tuple[Place, bytes | None], begun: Begun) -> None:
-        if self._last.get(line) is begun:
+        """Let go of a line whose last record was begun; one that never was stays in the way."""
+        if begun.result() and self._last.get(line) is begun:
             del self._last[line]
+
+    def _left(self, begun: Begun, _: "asyncio.Task[None]") -> None:
+        self._slots.release()
+        _settle(begun, done=False)
 
     async def _carry(
         self, record: Record, ledger: OffsetLedger, before: Begun | None, begun: Begun
     ) -> None:
         try:
             if before is not None:
-                await _turn_after(before)
+                await self._turn_after(before)
             await self._attempts(record, begun)
         except HandedBack:
             return  # not finished: whoever owns the partition next begins here
-        else:
-            _settle(begun, done=True)
-        finally:
-            self._slots.release()
-            _settle(begun, done=False)
+        _settle(begun, done=True)
         ledger.finish(record.offset)
         self._books.moved()
+
+    async def _turn_after(self, before: Begun) -> None:
+        """Wait for the record before; raise HandedBack where it was not begun, or we leave."""
+        await asyncio.wait({before})
+        if not before.result() or self._books.leaving.is_set():
+            raise HandedBack
 
     async def _attempts(self, record: Record, begun: Begun) -> None:
         for attempt in itertools.count(1):
@@ -301,7 +326,7 @@ class Delivery:
             record=str(record),
             attempt=attempt,
             action=decision.action.name,
-            error=repr(error)[:500],
+            error=_told(error),
         )
         if decision.action is Action.POISON:
             await self._bury(record, error, attempt)
@@ -309,26 +334,35 @@ class Delivery:
         await self._books.or_leave(asyncio.sleep(decision.wait_s))
         return False
 
-    async def _bury(self, record: Record, error: Exception, attempts: int) -> None:
+    async def _bury(self, record: Record, cause: Exception, attempts: int) -> None:
         """Run the last resort until it succeeds: a record is never dropped."""
         for attempt in itertools.count(1):
             try:
-                await self.stage.poison(record, error, attempts)
+                await self.stage.poison(record, cause, attempts)
             except HandedBack:
                 raise
-            except Exception as failure:  # noqa: BLE001  # the last resort may meet an outage too
-                log.warning("last_resort_failed", record=str(record), error=repr(failure)[:500])
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # an outage too
+                failure = _own_error(error)
+                log.warning("last_resort_failed", record=str(record), error=_told(failure))
                 wait_s = min(5.0, 0.2 * 2 ** min(attempt, 10))
                 await self._books.or_leave(asyncio.sleep(wait_s))
             else:
                 return
 
 
-async def _turn_after(before: Begun) -> None:
-    """Wait for the record before of the same key; raise HandedBack where that was not begun."""
-    await asyncio.wait({before})
-    if not before.result():
-        raise HandedBack
+def _unexpected(task: "asyncio.Task[None]") -> BaseException | None:
+    """What ended a delivery's work that should not have; to be cancelled by `settle` is right."""
+    if not task.cancelled():
+        return task.exception()
+    return None if task.cancelling() else RuntimeError("cancelled from within")
+
+
+def _told(error: BaseException) -> str:
+    """An error in few words; one that cannot be told must not end what handles it."""
+    try:
+        return repr(error)[:500]
+    except Exception:  # noqa: BLE001  # of a stranger's class
+        return type(error).__name__
 
 
 def _settle(begun: Begun, *, done: bool) -> None:

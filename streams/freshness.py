@@ -21,6 +21,7 @@ from streams.topics import TopicNames
 #: So long Faust may take to bring a record. A look of our own holds its stage up meanwhile, so it
 #: is for what Faust never brings: markers of transactions, and what it skipped.
 BROUGHT_S = 0.25
+GATES_INTERVAL_S = 0.5
 
 
 class Tails(Protocol):
@@ -69,16 +70,30 @@ class Freshness:
             raise OwnerUnavailable("the lease on this partition has run out; no heartbeat went by")
 
     def close_gates(self) -> None:
-        """Begin anew: a rebalance began."""
-        self._gates.clear()
+        """Begin anew: a rebalance began. What is still being asked for is of the time before."""
+        self._gates = {}
+
+    async def keep_gates(self) -> None:
+        """Note for ever how far the log reaches when a partition is taken over.
+
+        At its first read only, it could be far more: all of that would have to be folded.
+        """
+        while True:
+            for partition in sorted(self._tails.owned() - self._gates.keys()):
+                await self._gate(partition)
+            await asyncio.sleep(GATES_INTERVAL_S)
+
+    async def _gate(self, partition: int) -> int:
+        gates = self._gates
+        if partition not in gates:
+            end = await self._tails.end_offset(self._events(partition))
+            gates.setdefault(partition, end)
+        return gates[partition]
 
     async def open_gate(self, partition: int) -> None:
         """Wait, once after taking over, until folded as far as the log reached then."""
         self.check_standing(partition)
-        place = self._events(partition)
-        if partition not in self._gates:
-            self._gates[partition] = await self._tails.end_offset(place)
-        end = self._gates[partition]
+        place, end = self._events(partition), await self._gate(partition)
         await self._reached(place, end, lambda: (self._deliveries.finished_to(place) or 0) >= end)
 
     async def after_source(self, source: SourcePlace) -> None:

@@ -58,7 +58,7 @@ class Membership:
             return (await self._app.reader.high_watermarks([place]))[place]
 
     async def look_at_tail(self, place: Place) -> None:
-        """Deliver or pass what lies between the offset due and the end, if nothing is under way.
+        """Deliver or pass what lies between the offset due and the end, where there is room.
 
         Records that Faust is about to bring are left to it for a moment: what it brings after all
         is a repeat and costs nothing but the fetch.
@@ -69,7 +69,7 @@ class Membership:
             return
         # Opens the books of a partition without news, which is finished as far as is committed.
         ledger, generation = self._books.ledger(place), self._books.generation
-        if delivery.full or ledger.in_flight:
+        if delivery.full:
             return
         end = (await self._app.reader.end_offsets([place]))[place]
         if ledger.due < end:

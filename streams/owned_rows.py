@@ -41,6 +41,7 @@ def own_rows(
     freshness = Freshness(app.deliveries, lease, membership, names)
     _follow_rebalances(app, rows, freshness, lease)
     app.background("tails", membership.watch_tails)
+    app.background("gates", freshness.keep_gates)
     app.background("rows", rows.keep_loaded)
     board = Board(
         rows=rows,

@@ -346,6 +346,8 @@ async def test_a_tenant_that_cannot_be_written_to_now_holds_up_no_other(
     for index in range(1, 2 * FAILURES):
         with pytest.raises(VectorStoreBusy):
             await weaviate_store.write([stored_item(index=index, space=other)])
+        with pytest.raises(VectorStoreBusy):
+            await weaviate_store.delete_task(other, "task-a")
         assert await weaviate_store.write([stored_item(index=index, space=space)]) == [None]
         assert await _found(weaviate_store, other) == [0]
     await shards.update_shards(status="READY", shard_names=other.tenant)

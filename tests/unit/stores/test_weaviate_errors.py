@@ -37,6 +37,10 @@ AWAY = [
     "tenant is being activated: activating",
     "shard Raft_v1_forbidden is READONLY due to: disk usage too high",
     "index is closed",
+    "shard shutdown in progress",
+    "tenant unavailable",
+    'get/init local shard "x", no shutdown: local shard "x": already shut or dropped',
+    "tenant not active: 'default'",
 ]
 MISSING = [
     "class 'Books' not present in schema",

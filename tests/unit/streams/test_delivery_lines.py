@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Awaitable
 
+import pytest
+
 from models.errors import BrokerUnavailable
+from streams import delivery as module
 from streams.records import Record
 from tests.unit.streams.fakes import record
 from tests.unit.streams.line import Desk, Line, settled, until
@@ -110,3 +113,81 @@ async def test_cancelling_one_that_stands_in_line_does_not_begin_those_behind_it
         await settled()
         assert desk.begun == []
         assert line.committable == 0
+
+
+async def test_what_waits_in_line_is_not_begun_by_one_who_leaves() -> None:
+    """The head ends in time; those behind it are for the next owner."""
+    desk = Door()
+    desk.closed.add(b"a")
+    async with Line(desk).running() as line:
+        for offset in range(4):
+            line.stream.put(record(offset, key=b"a"))
+        await until(lambda: desk.tried >= 1 and line.books.in_flight == 4)
+        line.books.leaving.set()
+        desk.closed.clear()
+        await until(lambda: line.books.in_flight == 0)
+        assert desk.begun in ([], [0])
+        assert line.committable in {0, 1}
+
+
+async def test_after_one_that_ended_unbegun_none_of_its_key_is_begun_in_that_generation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The younger would be folded, and the elder be taken for a repeat when it comes again."""
+    desk = Door()
+    desk.closed.add(b"a")
+
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(module, "decide_retry", breaks)
+    async with Line(desk).running() as line:
+        line.stream.put(record(0, key=b"a"))
+        await until(lambda: line.books.broken is not None)
+        desk.closed.clear()
+        line.stream.put(record(1, key=b"a"))
+        line.stream.put(record(2, key=b"b"))
+        await until(lambda: desk.finished == [2])
+        assert desk.begun == [2]
+        assert line.committable == 0
+        await line.books.settle()
+        line.books.forget()
+        for offset in range(3):
+            line.stream.put(record(offset, key=b"a"))
+        await until(lambda: line.committable == 3)
+        assert desk.begun == [2, 0, 1, 2]
+
+
+async def test_no_more_than_so_many_lie_behind_one_that_is_stuck(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_BEHIND", 5)
+    desk = Door()
+    desk.closed.add(b"stuck")
+    async with Line(desk).running() as line:
+        line.stream.put(record(0, key=b"stuck"))
+        for offset in range(1, 20):
+            line.stream.put(record(offset, key=str(offset).encode()))
+        await until(lambda: len(desk.finished) == 4)
+        await settled()
+        assert desk.finished == [1, 2, 3, 4]
+        desk.closed.clear()
+        await until(lambda: line.committable == 20)
+
+
+async def test_who_waits_behind_one_that_is_stuck_can_leave(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_BEHIND", 1)
+    desk = Door()
+    desk.closed.add(b"stuck")
+    async with Line(desk).running() as line:
+        line.stream.put(record(0, key=b"stuck"))
+        line.stream.put(record(1, key=b"other"))
+        await until(lambda: desk.tried >= 1)
+        await line.books.settle()
+        line.books.forget()
+        desk.closed.clear()
+        line.stream.put(record(0, key=b"stuck"))
+        await until(lambda: line.committable == 1)
+        assert desk.begun == [0]

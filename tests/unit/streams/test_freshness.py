@@ -11,7 +11,7 @@ from streams.delivery import Deliveries
 from streams.freshness import Freshness
 from streams.records import Place
 from streams.topics import TopicNames
-from tests.unit.streams.line import Commits, until
+from tests.unit.streams.line import Commits, settled, until
 
 NAMES = TopicNames("v")
 TASKS, EVENTS = Place(NAMES.tasks, 0), Place(NAMES.events, 0)
@@ -118,3 +118,33 @@ async def test_after_a_takeover_all_of_the_log_is_waited_for_once(owner: Owner) 
     await asyncio.wait_for(opened, 1)
     owner.bring(EVENTS, b"other")
     await asyncio.wait_for(owner.freshness.open_gate(0), 1)
+
+
+async def test_what_comes_after_a_takeover_is_nothing_to_its_gate(owner: Owner) -> None:
+    """Also where nobody has read anything of the partition yet."""
+    owner.books.ledger(EVENTS)
+    keeping = asyncio.create_task(owner.freshness.keep_gates())
+    await settled()
+    owner.bring(EVENTS, b"stuck")
+    await asyncio.wait_for(owner.freshness.open_gate(0), 1)
+    keeping.cancel()
+
+
+async def test_an_answer_about_the_time_before_a_rebalance_opens_no_gate_after_it(
+    owner: Owner,
+) -> None:
+    answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    ask = owner.tails.end_offset
+
+    async def late(place: Place) -> int:
+        return await answer
+
+    owner.tails.end_offset = late  # type: ignore[method-assign]
+    opening = asyncio.create_task(owner.freshness.open_gate(0))
+    await settled()
+    owner.freshness.close_gates()
+    owner.tails.end_offset = ask  # type: ignore[method-assign]
+    owner.bring(EVENTS, b"a")
+    answer.set_result(0)
+    await asyncio.wait_for(opening, 1)
+    assert await _waits(asyncio.create_task(owner.freshness.open_gate(0)))
