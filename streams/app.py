@@ -116,19 +116,13 @@ class StageApp(faust.App):
             for step in self.before_start:
                 await step()
             if self.provision is not None:
-                self._keep_data_under(await self.provision())
+                _keep_data_under(self, await self.provision())
             for step in self.after_provision:
                 await step()
         except StartRefused as refusal:
             log.critical("start_refused", reason=str(refusal))
             raise SystemExit(EX_CONFIG) from refusal
         await super().on_first_start()
-
-    def _keep_data_under(self, cluster_id: str) -> None:
-        """Keep tables apart by Kafka cluster: what another log said means nothing here."""
-        folder = self.conf.datadir / cluster_id
-        folder.mkdir(parents=True, exist_ok=True)
-        self.conf.datadir = folder
 
     def background(self, name: str, run: Background) -> None:
         """Run something beside the agents for as long as the app lives, whatever it meets."""
@@ -223,6 +217,13 @@ class StageApp(faust.App):
             return set()
         places = (Place(*place) for place in self.consumer.assignment())
         return {place for place in places if place.topic in self.stage_deliveries}
+
+
+def _keep_data_under(app: StageApp, cluster_id: str) -> None:
+    """Keep tables apart by Kafka cluster: what another log said means nothing here."""
+    folder = app.conf.datadir / cluster_id
+    folder.mkdir(parents=True, exist_ok=True)
+    app.conf.datadir = folder
 
 
 async def _once(run: Background) -> None:

@@ -22,6 +22,7 @@ from faust.streams import Stream
 from models.errors import HandedBack
 from streams import figures
 from streams.ledger import Arrival, OffsetLedger
+from streams.lines import Lines, Turn
 from streams.records import Place, Record
 from streams.retry import Action, RetryPolicy, decide_retry
 from streams.side_reader import SideReader
@@ -29,8 +30,6 @@ from streams.side_reader import SideReader
 log = structlog.get_logger("streams.delivery")
 
 Rest = Awaitable[None]
-#: Ends when a record was begun, or with False when it was handed back before.
-Begun = asyncio.Future[bool]
 Begin = Callable[[Record], Awaitable[Rest | None]]
 Poison = Callable[[Record, Exception, int], Awaitable[None]]
 
@@ -174,9 +173,7 @@ class Delivery:
         self._books = deliveries
         self._slots = asyncio.Semaphore(stage.window)
         self._order = asyncio.Lock()
-        self._last: dict[tuple[Place, bytes | None], Begun] = {}
-        """Of each key that has a record not begun yet, or never, the last one."""
-        self._generation = deliveries.generation
+        self._lines = Lines()
         self._arrivals_s: dict[Place, float] = {}
 
     @property
@@ -256,56 +253,32 @@ class Delivery:
             return
         ledger.deliver(record.offset, record.key)
         figures.DELIVERED.labels(self.stage.name).inc()
-        before, begun = self._stand_in_line((record.place, record.key), generation)
-        work = self._books.launch(self._carry(record, ledger, before, begun))
-        work.add_done_callback(partial(self._left, begun))
+        turn = self._lines.stand_in((record.place, record.key), generation)
+        work = self._books.launch(self._carry(record, ledger, turn))
+        work.add_done_callback(partial(self._left, turn))
         self._books.moved()
 
-    def _stand_in_line(
-        self, line: tuple[Place, bytes | None], generation: int
-    ) -> tuple[Begun | None, Begun]:
-        """Give the record before of the same key, where it is not begun yet, and the new one."""
-        if generation != self._generation:
-            self._last.clear()
-            self._generation = generation
-        before, begun = self._last.get(line), asyncio.get_running_loop().create_future()
-        self._last[line] = begun
-        begun.add_done_callback(partial(self._forget, line))
-        return before, begun
-
-    def _forget(self, line: tuple[Place, bytes | None], begun: Begun) -> None:
-        """Let go of a line whose last record was begun; one that never was stays in the way."""
-        if begun.result() and self._last.get(line) is begun:
-            del self._last[line]
-
-    def _left(self, begun: Begun, _: "asyncio.Task[None]") -> None:
+    def _left(self, turn: Turn, _: "asyncio.Task[None]") -> None:
         self._slots.release()
-        _settle(begun, done=False)
+        turn.over()
 
-    async def _carry(
-        self, record: Record, ledger: OffsetLedger, before: Begun | None, begun: Begun
-    ) -> None:
+    async def _carry(self, record: Record, ledger: OffsetLedger, turn: Turn) -> None:
         try:
-            if before is not None:
-                await self._turn_after(before)
-            await self._attempts(record, begun)
+            await turn.come()
+            if self._books.leaving.is_set():
+                raise HandedBack  # noqa: TRY301  # as if the one before had been
+            await self._attempts(record, turn)
         except HandedBack:
             return  # not finished: whoever owns the partition next begins here
-        _settle(begun, done=True)
+        turn.begun()
         ledger.finish(record.offset)
         self._books.moved()
 
-    async def _turn_after(self, before: Begun) -> None:
-        """Wait for the record before; raise HandedBack where it was not begun, or we leave."""
-        await asyncio.wait({before})
-        if not before.result() or self._books.leaving.is_set():
-            raise HandedBack
-
-    async def _attempts(self, record: Record, begun: Begun) -> None:
+    async def _attempts(self, record: Record, turn: Turn) -> None:
         for attempt in itertools.count(1):
             try:
                 rest = await self.stage.begin(record)
-                _settle(begun, done=True)
+                turn.begun()
                 if rest is not None:
                     await rest
             except HandedBack:
@@ -363,11 +336,6 @@ def _told(error: BaseException) -> str:
         return repr(error)[:500]
     except Exception:  # noqa: BLE001  # of a stranger's class
         return type(error).__name__
-
-
-def _settle(begun: Begun, *, done: bool) -> None:
-    if not begun.done():
-        begun.set_result(done)
 
 
 def _own_error(error: Exception | asyncio.CancelledError) -> Exception:

@@ -83,7 +83,7 @@ async def test_a_line_that_is_done_leaves_nothing_behind() -> None:
             line.stream.put(record(offset, key=str(offset % 7).encode()))
         await until(lambda: line.committable == 50)
         await settled()
-        assert line.delivery._last == {}
+        assert len(line.delivery._lines) == 0
 
 
 async def test_a_full_window_of_one_key_is_all_that_is_taken_of_it() -> None:
