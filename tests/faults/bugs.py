@@ -4,18 +4,19 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
 import redis
 
-import agents.store
 from agents.upkeep import Upkeep
 from embedding.encoder import EncodeFailure
 from embedding.jobs import Call
 from embedding.lane_queues import LaneQueues
 from embedding.lanes import LaneBatcher
 from embedding.model_thread import CallDone, CallResult
+from models import storing
 from models.events import Swept
 from models.rows import TaskRow
 from models.states import ItemErrorCode
@@ -93,7 +94,13 @@ def _raise_in_batch() -> None:
 
 
 def _random_result_ids() -> None:
-    vars(agents.store)["object_id"] = lambda *_, **__: uuid4()
+    _replaced(storing, "object_id", lambda *_, **__: uuid4())
+
+
+def _replaced(module: ModuleType, name: str, other: object) -> None:
+    """Put something else in the place of what a module has; raises where it has no such thing."""
+    getattr(module, name)
+    setattr(module, name, other)
 
 
 def _state_in_redis() -> None:
