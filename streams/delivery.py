@@ -145,7 +145,11 @@ class Deliveries:
                 await asyncio.wait(late)
 
     def forget(self) -> None:
-        """Close the books: the next generation begins at what was committed."""
+        """Close the books: the next generation begins at what was committed.
+
+        What arrived since `settle` began belongs to none: it comes again.
+        """
+        self.generation += 1
         self._ledgers.clear()
         self.leaving = asyncio.Event()
 
@@ -248,7 +252,8 @@ class Delivery:
         while ledger.in_flight >= MOST_BEHIND and generation == self._books.generation:
             await self._books.progress()
         await self._slots.acquire()
-        if generation != self._books.generation or ledger.judge(record.offset) is not Arrival.DUE:
+        gone = generation != self._books.generation or self._books.leaving.is_set()
+        if gone or ledger.judge(record.offset) is not Arrival.DUE:
             self._slots.release()
             return
         ledger.deliver(record.offset, record.key)

@@ -66,6 +66,9 @@ REDRIVEN = Counter(
     "vectorize_dead_letters_redriven", "Dead letters sent back to their source.", ["reason"]
 )
 ROWS = Gauge("vectorize_rows", "Task rows this master owns.")
+ROWS_ASSERTED = Counter(
+    "vectorize_rows_asserted", "Rows written once more, over those of a master that was woken."
+)
 VECTORS_BACKLOG = Gauge("vectorize_vectors_backlog", "Vector records not stored yet.")
 
 for _stage in _STAGES:

@@ -57,17 +57,13 @@ class Freshness:
         """Raise OwnerUnavailable where this process must not answer for the partition now."""
         if partition not in self._tails.owned():
             raise OwnerUnavailable(f"partition {partition} is not served here now (a rebalance)")
-        self._check_lease()
+        self._lease.check()
 
     def check_member(self) -> None:
         """Raise OwnerUnavailable where this master has no say now, or may have lost it."""
         if not self._tails.in_standing():
             raise OwnerUnavailable("a rebalance or the recovery of tables is under way")
-        self._check_lease()
-
-    def _check_lease(self) -> None:
-        if not self._lease.holds():
-            raise OwnerUnavailable("the lease on this partition has run out; no heartbeat went by")
+        self._lease.check()
 
     def close_gates(self) -> None:
         """Begin anew: a rebalance began. What is still being asked for is of the time before."""

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from faust import App
 
+from models.errors import OwnerUnavailable
+
 
 def now_s() -> float:
     """Seconds since the machine started, those included in which it was suspended."""
@@ -37,6 +39,11 @@ class Lease:
     def holds(self) -> bool:
         """Tell whether this process may still answer as owner."""
         return now_s() - self._confirmed_s < self._holds_s
+
+    def check(self) -> None:
+        """Raise OwnerUnavailable where it may have run out."""
+        if not self.holds():
+            raise OwnerUnavailable("the lease on this partition has run out; no heartbeat went by")
 
     def watch_heartbeats(self) -> None:
         """Renew at each heartbeat of the present consumer; called after every assignment."""

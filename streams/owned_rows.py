@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 from streams.app import StageApp
 from streams.board import Board, FinalBell
+from streams.changelog_watch import ChangelogWatch
 from streams.freshness import Freshness
 from streams.lease import Lease
 from streams.membership import Membership
 from streams.owners import Owners
 from streams.producing import PartitionOf
-from streams.row_store import RowStore
+from streams.row_store import RowStore, version_of
 from streams.tables import DurableTable
-from streams.topics import TABLES, TopicNames
+from streams.topics import ERRORS, TASKS, TopicNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,16 @@ def own_rows(
 ) -> OwnedRows:
     """Declare the tables on a master's app; each rebalance makes their owner begin anew."""
     membership = Membership(app, names.events)
-    tasks, errors = (DurableTable(app, name, partitions) for name in TABLES)
-    rows, finals = RowStore(tasks, errors, membership.owned), FinalBell()
     lease = Lease(app, session_timeout_s)
+    tasks = DurableTable(app, TASKS, partitions, check=lease.check, version_of=version_of)
+    errors = DurableTable(app, ERRORS, partitions, check=lease.check)
+    rows, finals = RowStore(tasks, errors, membership.owned), FinalBell()
+    watch = ChangelogWatch((tasks, errors), app.reader, membership.owned, lease.holds)
     freshness = Freshness(app.deliveries, lease, membership, names)
     _follow_rebalances(app, rows, freshness, lease)
     app.background("tails", membership.watch_tails)
     app.background("gates", freshness.keep_gates)
+    app.background("changelogs", watch.run)
     app.background("rows", rows.keep_loaded)
     board = Board(
         rows=rows,
@@ -51,7 +55,7 @@ def own_rows(
         read_timeout_s=read_timeout_s,
     )
     return OwnedRows(
-        rows, finals, board, Owners(app, names.changelog("tasks"), partitions, partition_of)
+        rows, finals, board, Owners(app, names.changelog(TASKS), partitions, partition_of)
     )
 
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 
+import orjson
+
 from models.bitmap import members
 from models.rows import TaskRow
 from models.units import ItemFailure
@@ -16,6 +18,11 @@ LOAD_CHUNK = 500
 LOAD_INTERVAL_S = 0.1
 
 Owned = Callable[[], frozenset[int]]
+
+
+def version_of(raw: bytes) -> int:
+    """Read the version of a row as it is written."""
+    return int(orjson.loads(raw)["version"])
 
 
 class RowStore:

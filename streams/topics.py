@@ -90,7 +90,8 @@ class TopicNames:
 
 
 #: The tables of the master.
-TABLES = ("tasks", "errors")
+TASKS, ERRORS = "tasks", "errors"
+TABLES = (TASKS, ERRORS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ class Broker:
             ]
             await asyncio.gather(*sent)
 
+    async def send(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Add one record to partition 0 of any topic."""
+        async with producer(self.servers) as sending:
+            await sending.send_and_wait(topic, value, key=key, partition=0)
+
     async def committed(self, partition: int = 0) -> int | None:
         """What the group has committed; None: nothing yet."""
         offsets = await self.admin.list_consumer_group_offsets(self.group)

@@ -191,3 +191,18 @@ async def test_who_waits_behind_one_that_is_stuck_can_leave(
         line.stream.put(record(0, key=b"stuck"))
         await until(lambda: line.committable == 1)
         assert desk.begun == [0]
+
+
+async def test_what_arrives_while_the_books_are_being_closed_comes_again_and_is_begun() -> None:
+    """It was begun by nobody, and must not stand in its own way afterwards."""
+    desk = Door()
+    async with Line(desk).running() as line:
+        await line.books.settle()
+        line.stream.put(record(0, key=b"a"))
+        await settled()
+        assert desk.begun == []
+        line.books.forget()
+        line.stream.put(record(0, key=b"a"))
+        line.stream.put(record(1, key=b"a"))
+        await until(lambda: line.committable == 2)
+        assert desk.begun == [0, 1]
