@@ -118,7 +118,7 @@ PARTS = (
     Part(
         mixed.NAME,
         mixed.TITLE,
-        short=partial(mixed.run, tasks=150, texts=8, strikes=4),
+        short=partial(mixed.run, tasks=100, texts=8, strikes=3),
         long=partial(mixed.run, tasks=3_000, texts=8, strikes=60),
     ),
     striking(
@@ -131,7 +131,7 @@ PARTS = (
         "R2-model",
         "SIGKILL of masters, embed and store workers, MiniLM",
         faults.kill,
-        short=Load(3, Shape(tasks=40, texts=16, model=MINILM)),
+        short=Load(2, Shape(tasks=40, texts=16, model=MINILM)),
         long=Load(20, Shape(tasks=1_000, texts=16, model=MINILM)),
     ),
     striking(

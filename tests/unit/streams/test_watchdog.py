@@ -105,8 +105,8 @@ async def test_a_loop_that_turns_is_left_alone() -> None:
         "from streams import watchdog\n"
         "watchdog.LOOK_S = 0.05\n"
         "async def main():\n"
-        "    watching = asyncio.create_task(watchdog.Watchdog([], loop_limit_s=0.5).run())\n"
-        "    await asyncio.sleep(1.2)\n"
+        "    watching = asyncio.create_task(watchdog.Watchdog([], loop_limit_s=1.5).run())\n"
+        "    await asyncio.sleep(2.5)\n"
         "asyncio.run(main())\n"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
