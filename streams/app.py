@@ -212,10 +212,14 @@ class StageApp(faust.App):
         return self.started, self.rebalancing, int(self._recovery.active_remaining_total())
 
     def assigned(self) -> set[Place]:
-        """The source partitions in hand now; none while not in standing."""
+        """The source partitions in hand now; none while not in standing.
+
+        Nor one whose committed offset was not read yet: its books would begin at its first record.
+        """
         if not self.in_standing():
             return set()
-        places = (Place(*place) for place in self.consumer.assignment())
+        consumer = cast(LedgerConsumer, self.consumer)
+        places = (Place(*tp) for tp in self.consumer.assignment() if consumer.was_sought(tp))
         return {place for place in places if place.topic in self.stage_deliveries}
 
 

@@ -95,6 +95,13 @@ class LedgerConsumer(driver.Consumer):
         finally:
             self._books.forget()
 
+    def was_sought(self, tp: TP) -> bool:
+        """Whether a partition's committed offset was read since it was taken over.
+
+        Faust calls its tables recovered a moment before.
+        """
+        return tp in self._read_offset
+
     def committed(self, tp: TP) -> int:
         """The offset this group had committed when the partition was taken over, or since."""
         return self._committed_offset[tp] or 0
