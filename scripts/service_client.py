@@ -92,10 +92,12 @@ class ServiceClient:
 
     async def _once(self, method: str, path: str, body: Body, headers: Mapping[str, str]) -> Answer:
         sent = {**self._headers, **{name.replace("_", "-"): headers[name] for name in headers}}
-        ready = body is None or isinstance(body, bytes | aiohttp.FormData)
-        if body is not None and not isinstance(body, aiohttp.FormData):
+        data: str | bytes | aiohttp.FormData | None
+        if body is None or isinstance(body, aiohttp.FormData):
+            data = body
+        else:
             sent["Content-Type"] = "application/json"
-        data = body if ready else json.dumps(body)
+            data = body if isinstance(body, bytes) else json.dumps(body)
         url = path if "://" in path else self._url + path
         async with self._session.request(method, url, headers=sent, data=data) as response:
             text = await response.text()

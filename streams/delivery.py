@@ -147,7 +147,7 @@ class Deliveries:
     def forget(self) -> None:
         """Close the books: the next generation begins at what was committed.
 
-        What arrived since `settle` began belongs to none: it comes again.
+        What arrived since `settle` began is in none: it was handed back, and comes again.
         """
         self.generation += 1
         self._ledgers.clear()
@@ -252,8 +252,7 @@ class Delivery:
         while ledger.in_flight >= MOST_BEHIND and generation == self._books.generation:
             await self._books.progress()
         await self._slots.acquire()
-        gone = generation != self._books.generation or self._books.leaving.is_set()
-        if gone or ledger.judge(record.offset) is not Arrival.DUE:
+        if generation != self._books.generation or ledger.judge(record.offset) is not Arrival.DUE:
             self._slots.release()
             return
         ledger.deliver(record.offset, record.key)

@@ -3,17 +3,17 @@
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
+from tests.faults.clients import FINAL
 from tests.faults.history import Note, Op, Phase, ends
 from tests.faults.view import SystemView
 
 
 def gone_by(history: Sequence[Note], before_ns: int) -> dict[str, str]:
     """The tasks that a client saw final before then, each with its state."""
-    final = {"completed", "failed", "cancelled", "expired"}
     return {
         str(note.task): str(note.state)
         for note in ends(history, Op.READ, Phase.OK)
-        if note.state in final and note.at_ns < before_ns
+        if note.state in FINAL and note.at_ns < before_ns
     }
 
 

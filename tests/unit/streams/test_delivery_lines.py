@@ -8,7 +8,7 @@ import pytest
 from models.errors import BrokerUnavailable
 from streams import delivery as module
 from streams.records import Record
-from tests.unit.streams.fakes import record
+from tests.unit.streams.fakes import FakeLog, record
 from tests.unit.streams.line import Desk, Line, settled, until
 
 
@@ -206,3 +206,17 @@ async def test_what_arrives_while_the_books_are_being_closed_comes_again_and_is_
         line.stream.put(record(1, key=b"a"))
         await until(lambda: line.committable == 2)
         assert desk.begun == [0, 1]
+
+
+async def test_what_arrives_while_the_books_are_being_closed_is_not_committed_past() -> None:
+    """The last commit of a generation comes after `settle`, and before the books are closed."""
+    desk = Door()
+    async with Line(desk, log=FakeLog(0, 1, 2)).running() as line:
+        await line.books.settle()
+        line.stream.put(record(0, key=b"a"))
+        line.stream.put(record(1, key=b"b"))
+        line.stream.put(record(2, key=b"c"))
+        await settled()
+        await until(lambda: line.books.in_flight == 0)
+        assert desk.begun == []
+        assert line.committable == 0
