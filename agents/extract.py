@@ -9,17 +9,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import structlog
 
-from models.documents import UNREAD, ChunkOptions, DocumentRefused, Extraction
+from models.documents import ChunkOptions, DocumentRefused, Extraction
 from models.errors import Unavailable, VectorizeError
 from models.events import DeadlinePassed, Event, Extracted, PagesRead, UnitStarted
+from models.extracting import document_failed, document_read, images_read, items_of
 from models.files import FileOrder
-from models.ids import chunk_key
-from models.image_units import image_units, reading_of_images
-from models.manifests import KeptChunk, reading_of
+from models.image_units import image_units
+from models.manifests import KeptChunk
 from models.splitting import cut_items
 from models.states import ItemErrorCode
 from models.unit_making import unit_of
@@ -135,6 +135,11 @@ class CancelMarks(Protocol):
         """Those of `task_ids` that are marked; none when Redis is away."""
 
 
+class _HereAndNow(TypedDict):
+    at_ms: int
+    worker: str
+
+
 @dataclass(slots=True)
 class _Pages:
     """How far a document is read."""
@@ -188,64 +193,25 @@ class _Teller:
     async def failed(self, order: FileOrder, code: ItemErrorCode, message: str) -> None:
         """It is the one item of its task, and it failed."""
         figures.ITEMS_FAILED.labels(code).inc()
-        failure = ItemFailure(
-            index=0, code=code, message=message, own_id=order.document.document_id
-        )
-        event = Extracted(
-            task_id=order.task_id,
-            tenant=order.tenant,
-            at_ms=self._clock.now_ms(),
-            source=order.source,
-            reading=UNREAD,
-            total_items=1,
-            total_units=0,
-            failures=[failure],
-            worker=self._worker,
-        )
-        await self._tell(event)
+        await self._tell(document_failed(order, code, message, **self._here_and_now()))
 
     async def read(
         self, order: FileOrder, found: Extraction, revision: Revision | None, *, units: int
     ) -> Extracted:
         """What it was read into; durable on return."""
-        kept = revision.kept if revision is not None else ()
-        event = Extracted(
-            task_id=order.task_id,
-            tenant=order.tenant,
-            traceparent=order.traceparent,
-            at_ms=self._clock.now_ms(),
-            source=order.source,
-            reading=reading_of(found.digest(), kept),
-            total_items=len(found.parts),
-            total_units=units,
-            closes=revision is not None,
-            kept=len(kept),
-            failures=page_failures(order, found),
-            format=found.format,
-            charset=found.charset,
-            pages=found.pages,
-            worker=self._worker,
-        )
+        kept = None if revision is None else revision.kept
+        event = document_read(order, found, kept, units=units, **self._here_and_now())
         await self._tell(event)
         return event
 
     async def images(self, order: FileOrder, found: Images, *, units: int) -> Extracted:
         """The images that were read, and those that were not; durable on return."""
-        event = Extracted(
-            task_id=order.task_id,
-            tenant=order.tenant,
-            traceparent=order.traceparent,
-            at_ms=self._clock.now_ms(),
-            source=order.source,
-            reading=reading_of_images(found.items),
-            total_items=len(order.document.images or ()),
-            total_units=units,
-            failures=list(found.failures),
-            format="image",
-            worker=self._worker,
-        )
+        event = images_read(order, found.items, found.failures, units=units, **self._here_and_now())
         await self._tell(event)
         return event
+
+    def _here_and_now(self) -> _HereAndNow:
+        return {"at_ms": self._clock.now_ms(), "worker": self._worker}
 
     async def _tell(self, event: Event) -> None:
         await self._producer.send(self._topic, event.task_id.encode(), encode(event))
@@ -377,7 +343,8 @@ class Extract:
         revision = None
         if order.document.document_id is not None:
             revision = await self._revisions.compare(partition, order, found)
-        units = cut_items(items_of(order, found, revision), order.document.batch_size, order.cut)
+        new = None if revision is None else revision.new
+        units = cut_items(items_of(order, found, new), order.document.batch_size, order.cut)
         event = await self._teller.read(order, found, revision, units=len(units))
         figures.PAGES_READ.inc(found.pages or 1)
         await self._send_units(order, event, units)
@@ -400,37 +367,3 @@ class Extract:
         for each in sent:
             await acknowledged(each)
         log.info("document_read", task_id=order.task_id, format=event.format, units=len(units))
-
-
-def items_of(order: FileOrder, found: Extraction, revision: Revision | None) -> list[UnitItem]:
-    """The chunks to embed; with a document id each has an own id, and the name of its text."""
-    document_id = order.document.document_id
-    if document_id is None or revision is None:
-        return [
-            UnitItem(index=at, text=chunk.text, place=chunk.place) for at, chunk in found.chunks()
-        ]
-    return [
-        UnitItem(
-            index=at,
-            text=chunk.text,
-            own_id=chunk_key(document_id, at),
-            place=chunk.place,
-            chunk=revision.new[at],
-        )
-        for at, chunk in found.chunks()
-        if at in revision.new
-    ]
-
-
-def page_failures(order: FileOrder, found: Extraction) -> list[ItemFailure]:
-    """The pages that could not be read, as failed items."""
-    document_id = order.document.document_id
-    return [
-        ItemFailure(
-            index=at,
-            code=ItemErrorCode.PAGE_UNREADABLE,
-            message=f"page {fault.page}: {fault.message}",
-            own_id=None if document_id is None else chunk_key(document_id, at),
-        )
-        for at, fault in found.faults()
-    ]

@@ -23,8 +23,9 @@ log = structlog.get_logger(__name__)
 
 #: What is run; a test may put its own in front of it.
 COMMAND = (sys.executable, "-m", "documents.child")
-#: A process is replaced after so many documents, whatever it has grown to.
-RENEWED_AFTER = 500
+#: A process is replaced after so many documents, whatever it has grown to: what it leaks is more
+#: often told by its size. To start one costs as much as 100 small documents or more.
+RENEWED_AFTER = 10_000
 #: To import what every document needs, on a machine that is busy.
 START_TIMEOUT_S = 60.0
 
