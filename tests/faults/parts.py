@@ -209,7 +209,7 @@ PARTS = (
     Part(
         r23_overload.NAME,
         r23_overload.TITLE,
-        long=partial(r23_overload.run, seconds=300.0),
+        long=partial(r23_overload.run, seconds=600.0),
     ),
     Part(
         r24_soak.NAME,
