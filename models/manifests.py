@@ -63,6 +63,14 @@ class Manifest(BaseModel):
         """Of the last task that was closed; lower than any other where there is none."""
         return Rank(self.closed_ms, self.closed_id)
 
+    @property
+    def version(self) -> tuple[int | str, ...]:
+        """Orders the manifests of a document: by its latest task, then by what was closed.
+
+        Of two readings of one task neither is newer: the one written later counts.
+        """
+        return (*self.rank, *self.closed_by)
+
     def closed(self) -> "Manifest":
         """The manifest once the latest task's chunks all stand.
 

@@ -18,7 +18,7 @@ from roles.parts import CLOCK, Parts, attach, beat_as, new_app, open_blobs, tool
 from stores.guarded_fetch import GuardedFetch
 from streams.app import StageApp, WebOptions
 from streams.delivery import Stage
-from streams.document_table import DocumentTable
+from streams.document_table import DocumentTable, version_of
 from streams.membership import Membership
 from streams.readiness import Readiness
 from streams.tables import DurableTable
@@ -64,7 +64,8 @@ def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readine
 
 def revisions_of(parts: Parts, app: StageApp, tools: StageTools) -> Revisions:
     """What stands of each document, in a table of this role."""
-    table = DurableTable(app, DOCUMENTS, parts.settings.kafka.unit_partitions)
+    partitions = parts.settings.kafka.unit_partitions
+    table = DurableTable(app, DOCUMENTS, partitions, version_of=version_of)
     return Revisions(
         tools,
         documents=DocumentTable(table),

@@ -12,7 +12,7 @@ from models.units import ItemFailure
 from streams.codec import encode
 from streams.errors_table import error_key, failures_from, failures_to
 from streams.index import RowIndex
-from streams.tables import DurableTable
+from streams.tables import DurableTable, Version
 
 LOAD_CHUNK = 500
 LOAD_INTERVAL_S = 0.1
@@ -20,9 +20,9 @@ LOAD_INTERVAL_S = 0.1
 Owned = Callable[[], frozenset[int]]
 
 
-def version_of(raw: bytes) -> int:
+def version_of(raw: bytes) -> Version:
     """Read the version of a row as it is written."""
-    return int(orjson.loads(raw)["version"])
+    return (int(orjson.loads(raw)["version"]),)
 
 
 class RowStore:

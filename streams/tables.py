@@ -31,10 +31,11 @@ _ROCKSDB_OPTIONS = {
 }
 _OFFSET_KEY = b"__faust\0offset__"
 
+Version = tuple[int | str, ...]
 #: Gives the version of a value; of two values of a key the one with the higher version counts.
-VersionOf = Callable[[bytes], int]
-#: The version of what is not there.
-_NONE = -1
+VersionOf = Callable[[bytes], Version]
+#: The version of what is not there: lower than any other.
+_NONE: Version = ()
 
 
 class DurableTable:
@@ -171,7 +172,7 @@ class _Newest:
     def __init__(self, get: Callable[[int, bytes], bytes | None], version_of: VersionOf) -> None:
         self._get = get
         self._version_of = version_of
-        self._versions: dict[tuple[int, bytes], int] = {}
+        self._versions: dict[tuple[int, bytes], Version] = {}
 
     def is_news(self, event: EventT[Any]) -> bool:
         """Whether a record counts; one that deletes always does."""
@@ -183,7 +184,7 @@ class _Newest:
         self._versions[place] = version
         return True
 
-    def _standing(self, place: tuple[int, bytes]) -> int:
+    def _standing(self, place: tuple[int, bytes]) -> Version:
         if place not in self._versions:
             raw = self._get(*place)
             self._versions[place] = _NONE if raw is None else self._version_of(raw)

@@ -20,8 +20,12 @@ def row(version: int) -> bytes:
     return orjson.dumps({"version": version})
 
 
-def version_of(raw: bytes) -> int:
+def number_of(raw: bytes) -> int:
     return int(orjson.loads(raw)["version"])
+
+
+def version_of(raw: bytes) -> tuple[int]:
+    return (number_of(raw),)
 
 
 class Owner:
@@ -40,7 +44,7 @@ class Owner:
 
     def versions(self) -> dict[bytes, int]:
         assert self.table is not None
-        return {key: version_of(value) for key, value in self.table.scan(0)}
+        return {key: number_of(value) for key, value in self.table.scan(0)}
 
 
 @pytest.fixture
@@ -122,7 +126,7 @@ async def test_the_owner_writes_once_more_over_what_a_stranger_wrote(
         for _ in range(3):
             await watch.look(owner.table)
         span = await app.reader.read(Place(changelog, 0), 0, 4)
-        assert [(one.key, version_of(one.value or b"")) for one in span.records] == [
+        assert [(one.key, number_of(one.value or b"")) for one in span.records] == [
             (b"a", 7), (b"b", 1), (b"a", 3), (b"a", 7),
         ]  # fmt: skip
         assert owner.table.hole(0, 4) == range(4, 4)

@@ -55,6 +55,14 @@ READ_SINCE = MANIFEST.model_copy(update={"submitted_ms": 9, "task_id": "c", "rea
 CLOSED_BEFORE = READ_SINCE.model_copy(update={"closed_ms": 5, "closed_id": "b"})
 
 
+def test_a_manifest_is_newer_by_its_latest_task_and_then_by_what_was_closed() -> None:
+    written = [MANIFEST, MANIFEST.closed(), CLOSED_BEFORE, CLOSED_BEFORE.closed()]
+    assert sorted(written, key=lambda each: each.version) == written
+    assert len({each.version for each in written}) == 4
+    again = MANIFEST.model_copy(update={"reading": "r2"})
+    assert again.version == MANIFEST.version
+
+
 @pytest.mark.parametrize(
     "manifest, rank, expected",
     [
