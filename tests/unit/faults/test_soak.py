@@ -20,3 +20,8 @@ def test_steady_growth_is_told_by_the_hour() -> None:
 def test_files_that_stay_open_are_counted() -> None:
     told = facts_of([*looks(1, 1, 1, files=10), Look(2800.0, MB, 13, 5)])
     assert (told["files more"], told["threads more"]) == (3, 0)
+
+
+def test_files_that_come_and_go_are_not() -> None:
+    each = [Look(100.0 * at, MB, 10 + at % 3, 5) for at in range(30)]
+    assert facts_of(each)["files more"] == 0
