@@ -97,13 +97,13 @@ class Rig:
         """The processes of a role."""
         return [each for each in self.fleet.processes if each.name.startswith(role)]
 
-    async def load(self, enough: asyncio.Event) -> None:
+    async def load(self, enough: asyncio.Event, *, first: int = 0) -> None:
         """Keep `submitters` tasks in flight until `tasks` were done and it is `enough`.
 
         Each submitter waits for its task's end before it sends the next: the system is busy all
-        the while, and what waits in it is bounded.
+        the while, and what waits in it is bounded. Tasks are numbered from `first`.
         """
-        numbers = count()
+        numbers = count(first)
         await asyncio.gather(
             *(
                 self._submit(f"submitter-{at}", numbers, enough)

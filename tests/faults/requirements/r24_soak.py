@@ -1,13 +1,14 @@
 """R24: hours of even work leave memory, files and threads where they were.
 
 Finished tasks are purged after minutes here, in place of days: what a master keeps of each task
-that it knows is bounded by that, and must not hide what is not.
+that it knows is bounded by that, and must not hide what is not. Tables gather rows in memory before
+they write them out, of even work for half an hour; so the warming up is more work, of small tasks.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,10 @@ ROLES = ("master", "embed", "store")
 LOOK_S = 5.0
 #: What comes before this share of the time is the warming up.
 WARM = 1 / 3
+#: Small tasks in flight then, and their texts.
+WARM_AT_ONCE, WARM_TEXTS = 16, 8
+#: The number of the first task after that.
+EVEN = 1_000_000
 #: How long finished tasks are kept. Those of the last half of it are judged as ever.
 RETENTION_S = 180.0
 MB = 1024 * 1024
@@ -43,15 +48,16 @@ class Look:
 async def run(
     folder: Path, *, seconds: float, texts: int, seed: int, say: Callable[[str], None]
 ) -> Outcome:
-    """Work for so long, one task after the other, and look at every process now and then."""
+    """Work for so long, two tasks at a time, and look at every process now and then."""
     faults = Faults(seed=seed, retention_s=RETENTION_S)
     shape = Shape(tasks=0, texts=texts, roles=ROLES, submitters=2, look_s=0.5, faults=faults)
     async with rig(shape, folder, seed=seed, say=say) as trial:
-        enough = asyncio.Event()
-        working = asyncio.create_task(trial.load(enough))
-        looks = await _looked_at(trial, seconds)
-        enough.set()
-        await working
+        looking = asyncio.create_task(_looked_at(trial, seconds))
+        many = replace(shape, texts=WARM_TEXTS, submitters=WARM_AT_ONCE)
+        many_s = WARM * seconds - RETENTION_S  # they are purged before the warming up is over
+        await _work(trial, many, many_s)
+        await _work(trial, shape, seconds - many_s, first=EVEN)
+        looks = await looking
         before_ns = time.monotonic_ns() - int(RETENTION_S / 2 * 1e9)
         verdict = await trial.judge(gone_by(read_history(trial.clients.history.path), before_ns))
     facts = {
@@ -60,6 +66,16 @@ async def run(
         for what, value in facts_of(each).items()
     }
     return outcome_of(NAME, TITLE, seed=seed, trials=1, verdict=verdict, facts=facts)
+
+
+async def _work(trial: Rig, shape: Shape, seconds: float, *, first: int = 0) -> None:
+    """Keep tasks of this shape in flight for so long."""
+    trial.shape = shape
+    enough = asyncio.Event()
+    working = asyncio.create_task(trial.load(enough, first=first))
+    await asyncio.sleep(seconds)
+    enough.set()
+    await working
 
 
 async def _looked_at(trial: Rig, seconds: float) -> Mapping[str, Sequence[Look]]:
