@@ -7,6 +7,7 @@ are never of a reading that the row does not know.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict
@@ -23,7 +24,7 @@ from models.manifests import KeptChunk
 from models.splitting import cut_items
 from models.states import ItemErrorCode
 from models.unit_making import unit_of
-from models.units import ItemFailure, UnitItem
+from models.units import DocumentFacts, ImageFacts, ItemFailure, UnitItem
 from streams import figures
 from streams.codec import BadRecord, decode_file, encode, encode_unit
 from streams.producing import acknowledged
@@ -80,8 +81,8 @@ class Reading:
 class Obtainer(Protocol):
     """Where documents come from."""
 
-    async def content(self, order: FileOrder) -> bytes:
-        """The document, from elsewhere; raises DocumentRefused and Unavailable."""
+    def content(self, order: FileOrder) -> AbstractAsyncContextManager[bytes]:
+        """The document, from elsewhere, for a block; raises DocumentRefused and Unavailable."""
 
 
 class Images(Protocol):
@@ -238,8 +239,9 @@ class Extract:
     ) -> None:
         """Report as `worker`.
 
-        Of documents that do not come in their records so many are held in memory `at_once`, and
-        as many are fetched; slow servers hold up each other, and nobody else.
+        Of tasks whose files do not come in their records so many are worked on `at_once` that lie
+        in the blob store, and as many that are fetched; slow servers hold up each other, and nobody
+        else.
         """
         self._held = asyncio.Semaphore(at_once)
         self._fetched = asyncio.Semaphore(at_once)
@@ -329,14 +331,20 @@ class Extract:
             await asyncio.wait({reading})
 
     async def _read(self, order: FileOrder, inline: bytes, pages: _Pages) -> Extraction | Images:
-        if order.document.images is not None:
-            return await self._imaging.read(order, inline)
-        if order.document.comes_along:
-            return await self._reading.read(order, inline, pages.note)
-        held = self._held if order.document.url is None else self._fetched
-        async with held:
-            content = await self._obtainer.content(order)
-            return await self._reading.read(order, content, pages.note)
+        async with self._slot(order.document):
+            if order.document.images is not None:
+                return await self._imaging.read(order, inline)
+            if order.document.comes_along:
+                return await self._reading.read(order, inline, pages.note)
+            async with self._obtainer.content(order) as content:
+                return await self._reading.read(order, content, pages.note)
+
+    def _slot(self, document: DocumentFacts) -> AbstractAsyncContextManager[None]:
+        """What a task waits for before it asks for files from elsewhere."""
+        places: Sequence[DocumentFacts | ImageFacts] = document.images or [document]
+        if any(place.url is not None for place in places):
+            return self._fetched
+        return self._held if any(place.blob is not None for place in places) else nullcontext()
 
     async def _hand_on(self, partition: int, order: FileOrder, found: Extraction) -> None:
         """Tell what the task is made of, durably, then send its units."""

@@ -1,6 +1,7 @@
 """Images: each is made as its model wants it, in a child process, and goes on as pixels."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from streams.turns import Turns
 #: So long the images of a task may be fetched from foreign servers: a task of many from one that
 #: does not answer must not stand before others for hours.
 FETCHES_S = 300.0
+_TOOK_LONG = f"data: the images before it took {FETCHES_S:g} s to be fetched: send fewer at a time"
 
 
 class Preparer(Protocol):
@@ -27,7 +29,7 @@ class Preparer(Protocol):
 class Obtainer(Protocol):
     """Where images come from."""
 
-    async def content(self, order: FileOrder) -> bytes:
+    def content(self, order: FileOrder) -> AbstractAsyncContextManager[bytes]:
         """The file of an order, from elsewhere; raises DocumentRefused and Unavailable."""
 
 
@@ -60,12 +62,14 @@ class Imaging:
 
     async def read(self, order: FileOrder, inline: bytes) -> Images:
         """Read all; one that cannot be fails alone. Raises Unavailable."""
-        spec = self._spec_of(order.model)
-        images = Images([], [])
-        async for index, image, content in self._contents(order, inline):
-            found: bytes | Pixels | DocumentRefused = content
-            if isinstance(content, bytes) and spec is not None:
-                found = await self._prepared(order, content, spec)
+        spec, until_s = self._spec_of(order.model), self._clock.monotonic_s() + FETCHES_S
+        images, at = Images([], []), 0
+        for index, image in enumerate(order.document.images or ()):
+            content = inline[at : at + image.size]
+            at += image.size
+            found: Pixels | DocumentRefused | None = None
+            if spec is not None:
+                found = await self._read(order, image, content, spec=spec, until_s=until_s)
             if isinstance(found, Pixels):
                 shape = (found.height, found.width)
                 images.items.append(
@@ -75,42 +79,29 @@ class Imaging:
                 images.failures.append(_failure(index, image, found))
         return images
 
-    async def _prepared(
-        self, order: FileOrder, content: bytes, spec: PixelSpec
+    async def _read(
+        self, order: FileOrder, image: ImageFacts, inline: bytes, *, spec: PixelSpec, until_s: float
     ) -> Pixels | DocumentRefused:
-        async with self._turns.turn(order.lane):
-            try:
-                return await self._preparer.prepare(content, spec)
-            except DocumentRefused as refused:
-                return refused
-
-    async def _contents(
-        self, order: FileOrder, inline: bytes
-    ) -> AsyncIterator[tuple[int, ImageFacts, bytes | DocumentRefused]]:
-        """The file of each image, or why there is none."""
-        at, until_s = 0, self._clock.monotonic_s() + FETCHES_S
-        for index, image in enumerate(order.document.images or ()):
-            content: bytes | DocumentRefused = inline[at : at + image.size]
-            at += image.size
-            if image.blob is not None or image.url is not None:
-                content = await self._obtained(order, image, until_s)
-            yield index, image, content
-
-    async def _obtained(
-        self, order: FileOrder, image: ImageFacts, until_s: float
-    ) -> bytes | DocumentRefused:
-        if image.url is not None and self._clock.monotonic_s() > until_s:
-            told = f"the images before it took {FETCHES_S:g} s to be fetched: send fewer at a time"
-            return DocumentRefused(ItemErrorCode.DOCUMENT_FETCH_FAILED, told)
-        where = DocumentFacts(blob=image.blob, url=image.url, chunks=ChunkOptions(tokens=1))
+        """One image, wherever it is, or why it cannot be had."""
         try:
-            return await self._obtainer.content(order.model_copy(update={"document": where}))
+            if image.blob is None and image.url is None:
+                return await self._prepared(order, inline, spec)
+            if image.url is not None and self._clock.monotonic_s() > until_s:
+                return DocumentRefused(ItemErrorCode.DOCUMENT_FETCH_FAILED, _TOOK_LONG)
+            where = DocumentFacts(blob=image.blob, url=image.url, chunks=ChunkOptions(tokens=1))
+            elsewhere = order.model_copy(update={"document": where})
+            async with self._obtainer.content(elsewhere) as content:
+                return await self._prepared(order, content, spec)
         except DocumentRefused as refused:
             return refused
 
+    async def _prepared(self, order: FileOrder, content: bytes, spec: PixelSpec) -> Pixels:
+        async with self._turns.turn(order.lane):
+            return await self._preparer.prepare(content, spec)
 
-def _failure(index: int, image: ImageFacts, found: object) -> ItemFailure:
-    if isinstance(found, DocumentRefused):
+
+def _failure(index: int, image: ImageFacts, found: DocumentRefused | None) -> ItemFailure:
+    if found is not None:
         return ItemFailure(
             index=index,
             code=found.code,

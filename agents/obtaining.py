@@ -1,11 +1,12 @@
-"""Obtaining a document's bytes from the blob store, or from a foreign server.
+"""Obtaining a document's bytes from the blob store, or from a foreign server, where there is room.
 
 Our own blob store is waited for, as long as it takes; a foreign server is asked a few times and
 then the document fails: what stands behind it in its partition must not wait for a stranger.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from typing import Protocol
 
 import structlog
@@ -17,6 +18,7 @@ from models.files import FileOrder
 from models.states import ItemErrorCode
 from stores.blob_errors import BlobFailed
 from stores.fetch_errors import FetchFailed, FetchTooLarge
+from streams.room import Room
 
 log = structlog.get_logger("agents.obtaining")
 
@@ -28,8 +30,14 @@ class Fetched(Protocol):
     """What a server delivered."""
 
     @property
-    def content(self) -> bytes:
-        """The document."""
+    def size(self) -> int:
+        """Its bytes."""
+
+    def read(self) -> bytes:
+        """Take it into memory."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Fetcher(Protocol):
@@ -53,25 +61,36 @@ class Obtainer:
         self,
         fetcher: Fetcher,
         blobs: BlobReader,
+        room: Room,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Ask `fetcher` for URLs and `blobs` for blobs."""
+        """Ask `fetcher` for URLs and `blobs` for blobs; what they give is held in `room`."""
         self._fetcher = fetcher
         self._blobs = blobs
+        self._room = room
         self._sleep = sleep
 
-    async def content(self, order: FileOrder) -> bytes:
-        """The document; raises DocumentRefused, and BlobStoreUnavailable: try again later."""
-        document = order.document
-        if document.url is not None:
-            return await self._fetched(document.url, order.task_id)
-        return await self._read(BlobRef.parse(document.blob or ""))
+    @asynccontextmanager
+    async def content(self, order: FileOrder) -> AsyncIterator[bytes]:
+        """The document, which has its room until the block ends.
 
-    async def _fetched(self, url: str, task_id: str) -> bytes:
+        Raises DocumentRefused, and BlobStoreUnavailable: try again later.
+        """
+        url = order.document.url
+        if url is None:
+            ref = BlobRef.parse(order.document.blob or "")
+            async with self._room.taken(ref.size):
+                yield await self._read(ref)
+            return
+        with closing(await self._fetched(url, order.task_id)) as fetched:
+            async with self._room.taken(fetched.size):
+                yield fetched.read()
+
+    async def _fetched(self, url: str, task_id: str) -> Fetched:
         for wait_s in (*ASK_AGAIN_S, None):
             try:
-                return (await self._fetcher.fetch(url)).content
+                return await self._fetcher.fetch(url)
             except FetchFailed as error:
                 if wait_s is None or not error.transient:
                     raise _refused(error) from error

@@ -21,13 +21,15 @@ from streams.delivery import Stage
 from streams.document_table import DocumentTable, version_of
 from streams.membership import Membership
 from streams.readiness import Readiness
+from streams.room import Room
 from streams.tables import DurableTable
 from streams.tools import StageTools
 from streams.topics import DOCUMENTS
 from streams.turns import Turns
 
-#: Documents of blobs and URLs that are held in memory, for each process that reads.
-HELD_A_READER = 4
+#: Tasks whose files lie in the blob store, and as many whose are fetched, for each process that
+#: reads.
+AT_ONCE_A_READER = 4
 
 
 def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readiness]:
@@ -39,7 +41,7 @@ def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readine
     readers = Readers(settings.document.readers, options.reading_limits(settings))
     # One turn more than there are processes: it is kept for the high lane.
     turns = Turns(settings.document.readers + 1)
-    obtainer = Obtainer(fetcher, open_blobs(settings))
+    obtainer = Obtainer(fetcher, open_blobs(settings), Room(settings.document.held_bytes))
     specs = PixelSpecs(parts)
     imaging = Imaging(readers, obtainer, spec_of=specs.of, turns=turns, clock=CLOCK)
     reading = Reading(readers, Tokenizers(parts).file_of, turns)
@@ -51,7 +53,7 @@ def extract_app(parts: Parts, web: WebOptions | None) -> tuple[StageApp, Readine
         revisions=revisions_of(parts, app, tools),
         marks=parts.cache,
         worker=parts.worker,
-        at_once=settings.document.readers * HELD_A_READER,
+        at_once=settings.document.readers * AT_ONCE_A_READER,
     )
     for lane in Lane:
         stage = Stage(f"extract.{lane}", extract.begin, extract.poison, settings.document.window)

@@ -5,7 +5,10 @@ Each hop is judged twice: its URL by `url_rules`, its address by `connect_guard`
 
 import asyncio
 import socket
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -39,6 +42,8 @@ LINE_BYTES = 8_190
 FIELD_BYTES = 8_190
 FIELDS = 128
 PIECE_BYTES = 65_536
+#: A larger document is written to the disk while it comes.
+IN_MEMORY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +61,22 @@ class FetchOptions:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A document as its server delivered it; only `content` is more than a hint."""
+    """A document as its server delivered it; only what it holds is more than a hint."""
 
-    content: bytes
+    size: int
     final_url_host: str
     content_type: str | None
     filename: str | None  # a bare name, never a path
+    file: IO[bytes] = field(repr=False)
+
+    def read(self) -> bytes:
+        """Take all of it into memory."""
+        self.file.seek(0)
+        return self.file.read()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.file.close()
 
 
 class GuardedFetch:
@@ -82,7 +97,11 @@ class GuardedFetch:
         self._resolver = resolver or NameLookup(options.lookups)
 
     async def fetch(self, url: str) -> Fetched:
-        """Get a document of at most `max_bytes` within `timeout_s`; raises FetchFailed."""
+        """Get a document of at most `max_bytes` within `timeout_s`; raises FetchFailed.
+
+        A large one lies in a file without a name, so that slow servers fill no memory; it must be
+        closed.
+        """
         target = target_of(url, self._rules)
         limit_s = self._options.timeout_s
         try:
@@ -141,11 +160,13 @@ class GuardedFetch:
         if answer.status in REDIRECTS and "Location" in headers:
             return headers["Location"]
         self._check(answer, target.host)
+        file = await _content(answer, target.host, self._options.max_bytes)
         return Fetched(
-            content=await _content(answer, target.host, self._options.max_bytes),
+            size=file.tell(),
             final_url_host=target.host,
             content_type=media_type_of(headers.get("Content-Type")),
             filename=filename_of(headers.get("Content-Disposition"), target.url.name),
+            file=file,
         )
 
     def _check(self, answer: aiohttp.ClientResponse, host: str) -> None:
@@ -193,16 +214,20 @@ def _unconnected(error: aiohttp.ClientConnectorError, guard: ConnectGuard) -> Fe
             return HostUnreachable(f"{FIELD}: {host} takes no connection", transient=True)
 
 
-async def _content(answer: aiohttp.ClientResponse, host: str, limit: int) -> bytes:
+async def _content(answer: aiohttp.ClientResponse, host: str, limit: int) -> IO[bytes]:
+    """The body, in a file that stands at its end. Raises FetchTooLarge."""
     given = answer.content_length
     if given is not None and given > limit:
         raise FetchTooLarge(host=host, limit=limit, given=given)
-    pieces = bytearray()
-    async for piece in answer.content.iter_chunked(PIECE_BYTES):
-        if len(pieces) + len(piece) > limit:
-            raise FetchTooLarge(host=host, limit=limit, given=None)
-        pieces += piece
-    return bytes(pieces)
+    file = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115  # whoever asked closes it
+    with ExitStack() as undone:
+        undone.callback(file.close)
+        async for piece in answer.content.iter_chunked(PIECE_BYTES):
+            if file.tell() + len(piece) > limit:
+                raise FetchTooLarge(host=host, limit=limit, given=None)
+            file.write(piece)
+        undone.pop_all()
+    return file
 
 
 def _unknown(error: aiohttp.ClientConnectorDNSError, host: str) -> HostUnknown:

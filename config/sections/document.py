@@ -75,6 +75,13 @@ class DocumentSettings(BaseModel):
     window: int = Field(
         16, ge=1, le=10_000, description="Documents in flight in extract, per lane."
     )
+    held_bytes: int = Field(
+        268_435_456,
+        ge=1,
+        le=1_099_511_627_776,
+        description="Blobs and fetched files that a worker holds in memory at once; a larger one "
+        "waits until it is alone.",
+    )
     timeout_s: float = Field(
         120.0, gt=0, le=86_400, description="Longest time that a document may take to be read."
     )

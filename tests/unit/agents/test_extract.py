@@ -1,7 +1,8 @@
 """Extract: what is read is told before its units are sent; what cannot be read fails by name."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from agents.extract import Extract, Reading
+from models.blob_refs import BlobRef
 from models.documents import (
     UNREAD,
     Chunk,
@@ -128,7 +130,14 @@ class FakeImages:
 class FakeImaging:
     """Makes three images of every task, the second of which cannot be read."""
 
+    def __init__(self) -> None:
+        self.asked = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
     async def read(self, order: FileOrder, inline: bytes) -> FakeImages:
+        self.asked += 1
+        await self.gate.wait()
         items = [
             UnitItem(index=at, text="", pixels=Pixels(1, 2, bytes([at] * 6)), shape=(1, 2))
             for at in (0, 2)
@@ -144,11 +153,12 @@ class FakeObtainer:
         self.found: bytes | Exception = b"from elsewhere"
         self.asked: list[str | None] = []
 
-    async def content(self, order: FileOrder) -> bytes:
+    @asynccontextmanager
+    async def content(self, order: FileOrder) -> AsyncIterator[bytes]:
         self.asked.append(order.document.url or order.document.blob)
         if isinstance(self.found, Exception):
             raise self.found
-        return self.found
+        yield self.found
 
 
 class Bench:
@@ -168,6 +178,7 @@ class Bench:
             revisions=self.revisions,
             marks=self.cache,
             worker="x1",
+            at_once=2,
         )
 
     def _tokenizer(self, model: str) -> Path:
@@ -337,6 +348,22 @@ async def test_a_document_elsewhere_is_obtained_and_one_that_came_along_is_not()
     await there.take(document=ELSEWHERE)
     assert (here.obtainer.asked, there.obtainer.asked) == ([], ["https://x/a.pdf"])
     assert there.reader.asked[0][0] == b"from elsewhere"
+
+
+@pytest.mark.parametrize("where", [{"url": "https://x/"}, {"blob": str(BlobRef.of(b"x"))}])
+async def test_few_tasks_at_once_wait_for_images_from_elsewhere(where: dict[str, str]) -> None:
+    bench = Bench()
+    bench.imaging.gate.clear()
+    elsewhere, along = ({"images": [image], "chunks": {"tokens": 8}} for image in (where, {}))
+    taking = [asyncio.create_task(bench.take(document=elsewhere)) for _ in range(3)]
+    taking.append(asyncio.create_task(bench.take(document=along)))
+    await seen(lambda: bench.imaging.asked == 3)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert bench.imaging.asked == 3  # two from elsewhere, and the one that came along
+    bench.imaging.gate.set()
+    await asyncio.gather(*taking)
+    assert bench.imaging.asked == 4
 
 
 async def test_a_document_that_is_gone_fails_and_an_outage_is_waited_out() -> None:

@@ -1,5 +1,7 @@
 """Imaging: each image of a task is found, made ready, and fails by itself."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -35,12 +37,13 @@ class Desk:
             raise DocumentRefused(ItemErrorCode.DOCUMENT_UNREADABLE, "it is broken")
         return Pixels(1, 1, content[:1] * 3)
 
-    async def content(self, order: FileOrder) -> bytes:
+    @asynccontextmanager
+    async def content(self, order: FileOrder) -> AsyncIterator[bytes]:
         found = self.elsewhere["blob" if order.document.blob else "url"]
         self.clock.at_ms += self.fetch_ms
         if isinstance(found, Exception):
             raise found
-        return found
+        yield found
 
     async def read(self, inline: bytes, *images: ImageFacts) -> Any:
         imaging = Imaging(

@@ -1,5 +1,6 @@
 """Obtaining: our own store is waited for, a stranger's server is not."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from models.states import ItemErrorCode
 from models.units import DocumentFacts
 from stores.blob_errors import BlobDamaged, BlobFailed, BlobGone, BlobsUnavailable
 from stores.fetch_errors import FetchFailed, FetchTooLarge
+from streams.room import Room
 from tests.unit.agents.test_extract import order
 
 REF = BlobRef.of(b"content")
@@ -23,6 +25,18 @@ PASSING, FINAL = FetchFailed("data: busy", transient=True), FetchFailed("data: n
 @dataclass
 class Fetched:
     content: bytes
+    closed: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def read(self) -> bytes:
+        assert not self.closed
+        return self.content
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class Servers:
@@ -32,9 +46,12 @@ class Servers:
         self.answers = list(answers)
         self.asked: list[Any] = []
         self.waited_s: list[float] = []
+        self.fetched: list[Fetched] = []
+        self.asked_once = asyncio.Event()
 
     async def fetch(self, url: str) -> Fetched:
-        return Fetched(self._next(url))
+        self.fetched.append(Fetched(self._next(url)))
+        return self.fetched[-1]
 
     async def get(self, ref: BlobRef) -> bytes:
         return self._next(ref)
@@ -44,6 +61,7 @@ class Servers:
 
     def _next(self, what: object) -> bytes:
         self.asked.append(what)
+        self.asked_once.set()
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -56,7 +74,9 @@ def asked_of(**where: str) -> FileOrder:
 
 
 async def obtained(servers: Servers, **where: str) -> bytes:
-    return await Obtainer(servers, servers, sleep=servers.sleep).content(asked_of(**where))
+    obtainer = Obtainer(servers, servers, Room(1000), sleep=servers.sleep)
+    async with obtainer.content(asked_of(**where)) as content:
+        return content
 
 
 async def test_a_blob_is_read_and_a_url_fetched() -> None:
@@ -64,6 +84,34 @@ async def test_a_blob_is_read_and_a_url_fetched() -> None:
     assert await obtained(servers, blob=str(REF)) == b"one"
     assert await obtained(servers, url="https://x/") == b"two"
     assert servers.asked == [REF, "https://x/"]
+    assert [each.closed for each in servers.fetched] == [True]
+
+
+async def test_what_was_fetched_waits_for_room_before_it_is_in_memory() -> None:
+    room, servers = Room(10), Servers(b"fetched")
+    obtainer = Obtainer(servers, servers, room)
+
+    async def read() -> bytes:
+        async with obtainer.content(asked_of(url="https://x/")) as content:
+            return content
+
+    async with room.taken(9):
+        reading = asyncio.create_task(read())
+        await servers.asked_once.wait()
+        await asyncio.sleep(0)
+        assert not reading.done()
+    assert await reading == b"fetched"
+
+
+async def test_what_was_fetched_is_let_go_where_nobody_wants_it_any_more() -> None:
+    room, servers = Room(10), Servers(b"fetched")
+    obtainer = Obtainer(servers, servers, room)
+    async with room.taken(10):
+        waiting = asyncio.create_task(obtainer.content(asked_of(url="https://x/")).__aenter__())
+        await servers.asked_once.wait()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+    assert servers.fetched[0].closed
 
 
 async def test_a_server_that_is_busy_is_asked_again_with_waits() -> None:

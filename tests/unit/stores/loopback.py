@@ -3,10 +3,12 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from stores.guarded_fetch import Fetched
 
 Behaviour = Callable[["Wire"], Awaitable[None]]
 
@@ -112,3 +114,9 @@ class KnownNames(AbstractResolver):
 
     async def close(self) -> None:
         pass
+
+
+def taken(fetched: Fetched) -> bytes:
+    """What was fetched; its file is let go."""
+    with closing(fetched):
+        return fetched.read()
