@@ -127,12 +127,19 @@ class Deliveries:
         ledger = self._ledgers.get(place)
         return ledger is not None and ledger.is_finished_of(key, end)
 
+    def takes(self, generation: int) -> bool:
+        """Whether what arrives is taken still: the books of this `generation` are not closing."""
+        return generation == self.generation and not self.leaving.is_set()
+
     async def progress(self) -> None:
         """Wait until some partition is delivered or finished further."""
         await self._moved.wait()
 
     async def settle(self) -> None:
-        """Let work in flight finish; hand back what waits or does not end in time."""
+        """Let work in flight finish; hand back what waits or does not end in time.
+
+        What arrives from now on is left alone: it comes again once the books are open anew.
+        """
         self.generation += 1
         self.leaving.set()
         self.moved()
@@ -147,7 +154,7 @@ class Deliveries:
     def forget(self) -> None:
         """Close the books: the next generation begins at what was committed.
 
-        What arrived since `settle` began is in none: it was handed back, and comes again.
+        What arrived since `settle` began is in none, even if it still waits for its turn here.
         """
         self.generation += 1
         self._ledgers.clear()
@@ -206,14 +213,14 @@ class Delivery:
         Nothing of a partition that was in hand in another `generation` only.
         """
         async with self._order:
-            if generation != self._books.generation:
+            if not self._books.takes(generation):
                 return
             ledger = self._books.ledger(place)
             if ledger.due < end:
                 await self._close_hole(place, ledger, end, generation)
 
     async def _arrived(self, record: Record, generation: int) -> None:
-        if generation != self._books.generation:
+        if not self._books.takes(generation):
             return  # its books are closed; they must not be opened for what has left
         self._arrivals_s[record.place] = asyncio.get_running_loop().time()
         ledger = self._books.ledger(record.place)
@@ -229,7 +236,7 @@ class Delivery:
         self, place: Place, ledger: OffsetLedger, end: int, generation: int
     ) -> None:
         """Fetch `[due, end)` once more: records found were skipped by Faust and are delivered."""
-        while ledger.due < end and generation == self._books.generation:
+        while ledger.due < end and self._books.takes(generation):
             try:
                 span = await self._books.reader.read(place, ledger.due, end)
             except Exception as error:  # noqa: BLE001  # an outage: a hole is never passed unseen
@@ -237,22 +244,22 @@ class Delivery:
                 await asyncio.sleep(1.0)
                 continue
             for record in span.records:
-                if generation != self._books.generation:
+                if not self._books.takes(generation):
                     return  # the partition is leaving: its next owner begins before this record
                 log.info("fetched_beside_faust", stage=self.stage.name, record=str(record))
                 figures.HOLES_DELIVERED.labels(self.stage.name).inc()
                 ledger.pass_to(record.offset)
                 await self._start(record, ledger, generation)
-            if span.read_to > ledger.due and generation == self._books.generation:
+            if span.read_to > ledger.due and self._books.takes(generation):
                 figures.HOLES_PASSED.labels(self.stage.name).inc(span.read_to - ledger.due)
                 ledger.pass_to(span.read_to)
         self._books.moved()
 
     async def _start(self, record: Record, ledger: OffsetLedger, generation: int) -> None:
-        while ledger.in_flight >= MOST_BEHIND and generation == self._books.generation:
+        while ledger.in_flight >= MOST_BEHIND and self._books.takes(generation):
             await self._books.progress()
         await self._slots.acquire()
-        if generation != self._books.generation or ledger.judge(record.offset) is not Arrival.DUE:
+        if not self._books.takes(generation) or ledger.judge(record.offset) is not Arrival.DUE:
             self._slots.release()
             return
         ledger.deliver(record.offset, record.key)
