@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import clear_frames
 from typing import Protocol, TypedDict
 
 import structlog
@@ -243,8 +244,8 @@ class Extract:
         in the blob store, and as many that are fetched; slow servers hold up each other, and nobody
         else.
         """
-        self._held = asyncio.Semaphore(at_once)
-        self._fetched = asyncio.Semaphore(at_once)
+        self._held = Turns(at_once + 1)  # one is kept for the high lane
+        self._fetched = Turns(at_once + 1)
         self._obtainer = obtainer
         self._producer = tools.producer
         self._dead_letters = tools.dead_letters
@@ -325,13 +326,15 @@ class Extract:
                 if not await self._wanted(order):
                     return None
                 await self._teller.pages(order, pages)
+            if (error := reading.exception()) is not None:
+                _let_go(error)
             return reading.result()
         finally:
             reading.cancel()
             await asyncio.wait({reading})
 
     async def _read(self, order: FileOrder, inline: bytes, pages: _Pages) -> Extraction | Images:
-        async with self._slot(order.document):
+        async with self._slot(order):
             if order.document.images is not None:
                 return await self._imaging.read(order, inline)
             if order.document.comes_along:
@@ -339,12 +342,15 @@ class Extract:
             async with self._obtainer.content(order) as content:
                 return await self._reading.read(order, content, pages.note)
 
-    def _slot(self, document: DocumentFacts) -> AbstractAsyncContextManager[None]:
+    def _slot(self, order: FileOrder) -> AbstractAsyncContextManager[None]:
         """What a task waits for before it asks for files from elsewhere."""
+        document = order.document
         places: Sequence[DocumentFacts | ImageFacts] = document.images or [document]
         if any(place.url is not None for place in places):
-            return self._fetched
-        return self._held if any(place.blob is not None for place in places) else nullcontext()
+            return self._fetched.turn(order.lane)
+        if any(place.blob is not None for place in places):
+            return self._held.turn(order.lane)
+        return nullcontext()
 
     async def _hand_on(self, partition: int, order: FileOrder, found: Extraction) -> None:
         """Tell what the task is made of, durably, then send its units."""
@@ -375,3 +381,11 @@ class Extract:
         for each in sent:
             await acknowledged(each)
         log.info("document_read", task_id=order.task_id, format=event.format, units=len(units))
+
+
+def _let_go(error: BaseException) -> None:
+    """Empty the frames that an error came by: they hold files, and it may be waited with."""
+    at: BaseException | None = error
+    while at is not None:
+        clear_frames(at.__traceback__)
+        at = at.__context__

@@ -85,7 +85,7 @@ class Obtainer:
             return
         with closing(await self._fetched(url, order.task_id)) as fetched:
             async with self._room.taken(fetched.size):
-                yield fetched.read()
+                yield await asyncio.to_thread(fetched.read)
 
     async def _fetched(self, url: str, task_id: str) -> Fetched:
         for wait_s in (*ASK_AGAIN_S, None):

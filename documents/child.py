@@ -3,7 +3,8 @@
 Standard input: a line of JSON with the limits, then for each document a line of JSON (`Order`)
 and its bytes. Standard output, lines of JSON: `{"ready": true}`; then for each document any number
 of `{"pages_done": 3, "pages": 20}` and at last `{"extraction": ...}` or `{"refused": ...}`, each
-with `"worn"`: whether the process had better be replaced. Their schema: `documents.process.Answer`.
+with the order's number and with `"worn"`: whether the process had better be replaced. Their schema:
+`documents.process.Answer`.
 """
 
 import json
@@ -37,6 +38,8 @@ class Order(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    number: int
+    """Comes back in its last answer."""
     size: int
     ending: str
     """Of the file's name, as `md`: the name itself stays with the parent."""
@@ -61,16 +64,34 @@ def main() -> None:
     tell(b'{"ready": true}')
     while line := orders.readline():
         limit_cpu(limits.timeout_s)
-        answer = _answered(Order.model_validate_json(line), orders, limits, tell)
-        worn = address_space() - at_first > limits.memory_mb * MB // WORN_SHARE
-        tell(b'{%s, "worn": %s}' % (answer, b"true" if worn else b"false"))
-        del answer  # or it takes its room from the next document
+        order = Order.model_validate_json(line)
+        content = _content(orders, order.size)
+        if content is None:
+            answer = _out_of_memory(limits)
+        else:
+            answer = _answered(order, content, limits, tell)
+        worn = content is None or (address_space() - at_first > limits.memory_mb * MB // WORN_SHARE)
+        told = (answer, order.number, b"true" if worn else b"false")
+        tell(b'{%s, "number": %d, "worn": %s}' % told)
+        if content is None:
+            return  # what comes next is the document, and no order
+        del answer, content, told  # or they take their room from the next document
 
 
-def _answered(order: Order, orders: BinaryIO, limits: ReadingLimits, tell: Tell) -> bytes:
-    """Read one document; what becomes of it, as a member of a JSON object."""
+def _content(orders: BinaryIO, size: int) -> bytes | None:
+    """A document's bytes; None where there is no room for them, so that they were not read."""
     try:
-        content = orders.read(order.size)
+        content = orders.read(size)
+    except MemoryError:
+        return None
+    if len(content) < size:
+        sys.exit("standard input ended within a document")
+    return content
+
+
+def _answered(order: Order, content: bytes, limits: ReadingLimits, tell: Tell) -> bytes:
+    """Read one document; what becomes of it, as members of a JSON object."""
+    try:
         if order.image is not None:
             return _picture(content, order.image, limits)
         extraction = extract(
@@ -85,7 +106,7 @@ def _answered(order: Order, orders: BinaryIO, limits: ReadingLimits, tell: Tell)
     except DocumentRefused as refusal:
         return _refused(refusal)
     except MemoryError:
-        return b'"out_of_memory": true, ' + _refused(out_of_memory(limits.memory_mb))
+        return _out_of_memory(limits)
     except BaseException as error:  # noqa: BLE001  (a parser raises what it likes, Rust's a panic)
         return _refused(unreadable(f"its parser failed ({type(error).__name__})"))
 
@@ -111,6 +132,10 @@ def _progress(tell: Tell) -> Callable[[int, int | None], None]:
             tell(json.dumps({"pages_done": done, "pages": total}).encode())
 
     return told
+
+
+def _out_of_memory(limits: ReadingLimits) -> bytes:
+    return b'"out_of_memory": true, ' + _refused(out_of_memory(limits.memory_mb))
 
 
 def _refused(refusal: DocumentRefused) -> bytes:

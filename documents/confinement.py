@@ -51,6 +51,7 @@ def limit_cpu(more_s: float) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = math.ceil(used.ru_utime + used.ru_stime + more_s) + SPARE_CPU_S
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 

@@ -57,6 +57,8 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     ready: bool = False
+    number: int | None = None
+    """Of the order that it is the last answer to."""
     pages_done: int | None = None
     pages: int | None = None
     extraction: Extraction | None = None
@@ -126,10 +128,14 @@ class ReaderProcess:
     async def ask(self, order: dict[str, Any], content: bytes, progress: Progress) -> Answer:
         """Have a document read, and give the last answer. Raises ProcessEnded."""
         self.documents += 1
-        await self._write(json.dumps(order).encode() + b"\n")
+        numbered = {**order, "number": self.documents}
+        await self._write(json.dumps(numbered).encode() + b"\n")
         await self._write(content)
         while True:
             answer = await self._answer()
+            if answer.is_last and answer.number != self.documents:
+                await self.end()
+                raise ProcessEnded("it answered another order")
             if answer.is_last:
                 return answer
             if answer.pages_done is not None:

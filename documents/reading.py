@@ -120,7 +120,8 @@ class Readers:
         try:
             async with asyncio.timeout(self._limits.timeout_s):
                 answer = await process.ask(order, content, progress)
-            keep = not (answer.worn or self._closed or process.documents >= RENEWED_AFTER)
+            used_up = answer.worn or answer.out_of_memory or process.documents >= RENEWED_AFTER
+            keep = not (used_up or self._closed)
         except TimeoutError:
             raise timed_out(self._limits.timeout_s) from None
         finally:

@@ -7,13 +7,14 @@ import asyncio
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from models.clock import SYSTEM_CLOCK, Clock
+from models.errors import Unavailable
 from stores.address_rules import AllowList
 from stores.connect_guard import ConnectGuard
 from stores.fetch_answers import (
@@ -79,6 +80,10 @@ class Fetched:
         self.file.close()
 
 
+class NoSpaceToFetch(Unavailable):
+    """This machine has no room for what is being fetched. Try again later."""
+
+
 class GuardedFetch:
     """Fetches documents; each hop has a connector of its own, so none inherits a connection."""
 
@@ -97,7 +102,9 @@ class GuardedFetch:
         self._resolver = resolver or NameLookup(options.lookups)
 
     async def fetch(self, url: str) -> Fetched:
-        """Get a document of at most `max_bytes` within `timeout_s`; raises FetchFailed.
+        """Get a document of at most `max_bytes` within `timeout_s`.
+
+        Raises FetchFailed, and NoSpaceToFetch.
 
         A large one lies in a file without a name, so that slow servers fill no memory; it must be
         closed.
@@ -225,9 +232,20 @@ async def _content(answer: aiohttp.ClientResponse, host: str, limit: int) -> IO[
         async for piece in answer.content.iter_chunked(PIECE_BYTES):
             if file.tell() + len(piece) > limit:
                 raise FetchTooLarge(host=host, limit=limit, given=None)
-            file.write(piece)
+            _keep(file, piece)
         undone.pop_all()
     return file
+
+
+def _keep(file: IO[bytes], piece: bytes) -> None:
+    """Write a piece of a document. Raises NoSpaceToFetch: that is no foreign server's fault."""
+    try:
+        file.write(piece)
+    except OSError as error:
+        raise NoSpaceToFetch(
+            f"a fetched document cannot be written to {gettempdir()} ({error.strerror}): "
+            "make room there, or set TMPDIR"
+        ) from error
 
 
 def _unknown(error: aiohttp.ClientConnectorDNSError, host: str) -> HostUnknown:

@@ -11,6 +11,7 @@ records (decision 0020): it neither counts as known here, nor wins over what is 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, cast
 
+import structlog
 from faust import App
 from faust.types import TP, EventT
 from faust.types.tables import TableT
@@ -18,6 +19,8 @@ from faust.types.tables import TableT
 from streams.changelog_books import ChangelogBooks
 from streams.producing import FaustProducer, Sent, acknowledged
 from streams.records import Record
+
+log = structlog.get_logger("streams.tables")
 
 #: Faust gives each partition's database a 2 GiB cache; a task row is about 1 KB. Caches and buffers
 #: are filled before anything is given back, so they are what a process grows by in its first days.
@@ -178,7 +181,7 @@ class _Newest:
         """Whether a record counts; one that deletes always does."""
         message = event.message
         place = (message.partition, message.key or b"")
-        version = _NONE if message.value is None else self._version_of(message.value)
+        version = self._version(message.value)
         if message.value is not None and version < self._standing(place):
             return False
         self._versions[place] = version
@@ -186,6 +189,13 @@ class _Newest:
 
     def _standing(self, place: tuple[int, bytes]) -> Version:
         if place not in self._versions:
-            raw = self._get(*place)
-            self._versions[place] = _NONE if raw is None else self._version_of(raw)
+            self._versions[place] = self._version(self._get(*place))
         return self._versions[place]
+
+    def _version(self, raw: bytes | None) -> Version:
+        """The version of a value; one that cannot be read is older than any other."""
+        try:
+            return _NONE if raw is None else self._version_of(raw)
+        except (ValueError, KeyError) as error:
+            log.warning("value_unread", error=type(error).__name__)
+            return _NONE

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 
+import orjson
 import psutil
 import pytest
 
@@ -16,6 +17,7 @@ from models.documents import ChunkOptions, DocumentRefused, Extraction, ReadingL
 from models.states import ItemErrorCode
 from tests.contract.documents.misbehaving import (
     BABBLES,
+    CONFUSED,
     EATS,
     EXIT_CODE,
     EXITS,
@@ -225,6 +227,28 @@ async def test_a_program_that_does_not_start_is_no_documents_fault(command: tupl
     with pytest.raises(ReadersUnavailable):
         await read(pool, b"text")
     await pool.close()
+
+
+async def test_a_file_that_its_process_has_no_room_for_is_not_taken_for_orders() -> None:
+    """Else whoever sends orders in place of a document gives others a text of his own."""
+    order = {"number": 2, "size": 4, "ending": "txt", "tokenizer": None}
+    forged = orjson.dumps({**order, "options": {"tokens": 100}}) + b"\nevil"
+    pool = Readers(1, ReadingLimits(timeout_s=20, memory_mb=64))
+    try:
+        refused = await refusal(pool, forged * (90_000_000 // len(forged)))
+        assert refused.code is ItemErrorCode.DOCUMENT_TOO_LARGE
+        assert "document.memory_mb" in refused.message
+        for number in range(3):
+            assert await first_chunk(pool, b"mine %d" % number) == f"mine {number}"
+    finally:
+        await pool.close()
+
+
+async def test_an_answer_to_another_order_is_none(readers: Readers) -> None:
+    refused = await refusal(readers, CONFUSED)
+    assert refused.code is ItemErrorCode.DOCUMENT_UNREADABLE
+    assert "answered another order" in refused.message
+    assert await first_chunk(readers, b"next") == "next"
 
 
 async def test_a_large_answer_arrives_whole(readers: Readers) -> None:

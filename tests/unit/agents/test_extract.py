@@ -1,11 +1,12 @@
 """Extract: what is read is told before its units are sent; what cannot be read fails by name."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -364,6 +365,39 @@ async def test_few_tasks_at_once_wait_for_images_from_elsewhere(where: dict[str,
     bench.imaging.gate.set()
     await asyncio.gather(*taking)
     assert bench.imaging.asked == 4
+
+
+async def test_an_urgent_image_does_not_wait_behind_bulk_ones_from_elsewhere() -> None:
+    bench = Bench()
+    bench.imaging.gate.clear()
+    elsewhere = {"images": [{"url": "https://x/"}], "chunks": {"tokens": 8}}
+    bulk = [asyncio.create_task(bench.take(document=elsewhere)) for _ in range(4)]
+    await seen(lambda: bench.imaging.asked == 2)
+    urgent = asyncio.create_task(bench.take(document=elsewhere, lane=Lane.HIGH))
+    await seen(lambda: bench.imaging.asked == 3)
+    bench.imaging.gate.set()
+    await asyncio.gather(*bulk, urgent)
+
+
+class File:
+    """In place of bytes: of this somebody can tell whether it is held still."""
+
+
+REFUSED = DocumentRefused(ItemErrorCode.DOCUMENT_NO_TEXT, "no text")
+
+
+@pytest.mark.parametrize("error", [REFUSED, BlobStoreUnavailable()])
+async def test_a_file_is_let_go_though_its_error_is_waited_with(error: Exception) -> None:
+    bench = Bench(error)
+    bench.producer.refuse = {NAMES.events}
+    bench.obtainer.found = cast(Any, File())
+    held = weakref.ref(bench.obtainer.found)
+    read = bench.extract._read_unless_cancelled(order(document=ELSEWHERE), b"")
+    with pytest.raises(type(error)) as waited_with:
+        await read
+    bench.obtainer.found = b""
+    bench.reader.asked.clear()
+    assert held() is None, waited_with
 
 
 async def test_a_document_that_is_gone_fails_and_an_outage_is_waited_out() -> None:

@@ -26,6 +26,7 @@ PASSING, FINAL = FetchFailed("data: busy", transient=True), FetchFailed("data: n
 class Fetched:
     content: bytes
     closed: bool = False
+    was_read: bool = False
 
     @property
     def size(self) -> int:
@@ -33,6 +34,7 @@ class Fetched:
 
     def read(self) -> bytes:
         assert not self.closed
+        self.was_read = True
         return self.content
 
     def close(self) -> None:
@@ -99,8 +101,24 @@ async def test_what_was_fetched_waits_for_room_before_it_is_in_memory() -> None:
         reading = asyncio.create_task(read())
         await servers.asked_once.wait()
         await asyncio.sleep(0)
-        assert not reading.done()
+        assert (reading.done(), servers.fetched[0].was_read) == (False, False)
     assert await reading == b"fetched"
+
+
+@pytest.mark.parametrize("where", [{"url": "https://x/"}, {"blob": str(REF)}])
+async def test_a_document_has_its_room_for_as_long_as_it_is_used(where: dict[str, str]) -> None:
+    room, servers = Room(REF.size), Servers(b"content")
+
+    async def take() -> None:
+        async with room.taken(1):
+            pass
+
+    async with Obtainer(servers, servers, room).content(asked_of(**where)):
+        other = asyncio.create_task(take())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not other.done()
+    await other
 
 
 async def test_what_was_fetched_is_let_go_where_nobody_wants_it_any_more() -> None:
