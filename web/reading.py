@@ -9,8 +9,10 @@ from models.units import ItemFailure, SourcePlace
 from web.hop import OwnerHop
 from web.ports import Board, Owners, RowCache
 
-#: Between two tries while an owner is away.
+#: Between two tries while an owner is away; twice as long each time, up to the longest, or hundreds
+#: who wait for a busy owner keep it busy.
 PAUSE_S = 0.1
+LONGEST_PAUSE_S = 0.5
 #: A held call is asked for anew that often: its owner may have changed, or this process may stop.
 HOLD_S = 2.0
 
@@ -86,7 +88,7 @@ class TaskReader:
         after_event: int | None,
         until_final_s: float,
     ) -> TaskRow | None:
-        began_s = self._clock.monotonic_s()
+        began_s, pause_s = self._clock.monotonic_s(), PAUSE_S
         while True:
             left_s = until_final_s - (self._clock.monotonic_s() - began_s)
             try:
@@ -99,10 +101,13 @@ class TaskReader:
                 if row is None or row.is_final or left_s <= HOLD_S or self._stopping:
                     return row
             except OwnerUnavailable:
-                gone_s = self._clock.monotonic_s() - began_s
-                if gone_s + PAUSE_S > patience_s or self._stopping:
+                rest_s = patience_s - (self._clock.monotonic_s() - began_s)
+                if rest_s < PAUSE_S or self._stopping:
                     raise
-            await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(min(pause_s, max(PAUSE_S, rest_s - PAUSE_S)))
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            else:
+                await asyncio.sleep(PAUSE_S)
 
     async def owned(
         self,
