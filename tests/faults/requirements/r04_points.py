@@ -18,7 +18,7 @@ TITLE = (
 )
 ROLES = ("master", "master", "embed", "store")
 #: How long all points may take to be reached.
-LIMIT_S = 300.0
+LIMIT_S = 600.0
 #: A process ends when it comes by for the n-th time, n up to this.
 MOST_PASSES = 25
 #: Commits come once a second.
