@@ -67,15 +67,16 @@ def main() -> None:
         order = Order.model_validate_json(line)
         content = _content(orders, order.size)
         if content is None:
-            answer = _out_of_memory(limits)
-        else:
-            answer = _answered(order, content, limits, tell)
-        worn = content is None or (address_space() - at_first > limits.memory_mb * MB // WORN_SHARE)
-        told = (answer, order.number, b"true" if worn else b"false")
-        tell(b'{%s, "number": %d, "worn": %s}' % told)
-        if content is None:
+            tell(_last(order, _out_of_memory(limits), worn=True))
             return  # what comes next is the document, and no order
-        del answer, content, told  # or they take their room from the next document
+        answer = _answered(order, content, limits, tell)
+        worn = address_space() - at_first > limits.memory_mb * MB // WORN_SHARE
+        tell(_last(order, answer, worn=worn))
+        del answer, content  # or they take their room from the next document
+
+
+def _last(order: Order, answer: bytes, *, worn: bool) -> bytes:
+    return b'{%s, "number": %d, "worn": %s}' % (answer, order.number, b"true" if worn else b"false")
 
 
 def _content(orders: BinaryIO, size: int) -> bytes | None:

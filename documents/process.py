@@ -133,11 +133,11 @@ class ReaderProcess:
         await self._write(content)
         while True:
             answer = await self._answer()
-            if answer.is_last and answer.number != self.documents:
+            if answer.is_last:
+                if answer.number == self.documents:
+                    return answer
                 await self.end()
                 raise ProcessEnded("it answered another order")
-            if answer.is_last:
-                return answer
             if answer.pages_done is not None:
                 progress(answer.pages_done, answer.pages)
 

@@ -5,7 +5,8 @@ Each hop is judged twice: its URL by `url_rules`, its address by `connect_guard`
 
 import asyncio
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO
@@ -228,24 +229,34 @@ async def _content(answer: aiohttp.ClientResponse, host: str, limit: int) -> IO[
         raise FetchTooLarge(host=host, limit=limit, given=given)
     file = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115  # whoever asked closes it
     with ExitStack() as undone:
-        undone.callback(file.close)
+        undone.callback(_drop, file)
         async for piece in answer.content.iter_chunked(PIECE_BYTES):
             if file.tell() + len(piece) > limit:
                 raise FetchTooLarge(host=host, limit=limit, given=None)
-            _keep(file, piece)
+            with _on_our_disk():
+                file.write(piece)
+        with _on_our_disk():
+            file.flush()
         undone.pop_all()
     return file
 
 
-def _keep(file: IO[bytes], piece: bytes) -> None:
-    """Write a piece of a document. Raises NoSpaceToFetch: that is no foreign server's fault."""
+@contextmanager
+def _on_our_disk() -> Iterator[None]:
+    """Raise NoSpaceToFetch for what goes wrong: that is no foreign server's fault."""
     try:
-        file.write(piece)
+        yield
     except OSError as error:
         raise NoSpaceToFetch(
             f"a fetched document cannot be written to {gettempdir()} ({error.strerror}): "
             "make room there, or set TMPDIR"
         ) from error
+
+
+def _drop(file: IO[bytes]) -> None:
+    """Let go of what nobody wants: to close it writes the rest, for which there may be no room."""
+    with suppress(OSError):
+        file.close()
 
 
 def _unknown(error: aiohttp.ClientConnectorDNSError, host: str) -> HostUnknown:

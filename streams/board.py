@@ -77,7 +77,7 @@ class Board:
         try:
             async with asyncio.timeout(self._read_timeout_s):
                 await self._freshness.open_gate(partition)
-                if after_source is not None and not self._repeats(task_id, after_source):
+                if after_source is not None and not self._repeats(partition, task_id, after_source):
                     await self._freshness.after_source(after_source)
                 if after_event is not None:
                     await self._freshness.after_event(partition, after_event)
@@ -90,13 +90,15 @@ class Board:
         self._freshness.check_standing(partition)
         return row
 
-    def _repeats(self, task_id: str, source: SourcePlace) -> bool:
+    def _repeats(self, partition: int, task_id: str, source: SourcePlace) -> bool:
         """Whether an earlier record is the task already: what becomes of this one changes nothing.
 
         Many who post one key again and again would wait for each other's records else.
         """
-        row = self._rows.stored(self._partition_of(task_id.encode()), task_id)
-        return row is not None and row.source.offset < source.offset
+        row = self._rows.stored(partition, task_id)
+        if row is None or row.source.partition != source.partition:
+            return False
+        return row.source.offset < source.offset
 
     async def _known(self, partition: int, task_id: str) -> TaskRow | None:
         row = self._rows.stored(partition, task_id)

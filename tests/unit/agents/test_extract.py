@@ -1,17 +1,15 @@
 """Extract: what is read is told before its units are sent; what cannot be read fails by name."""
 
 import asyncio
-import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from agents.extract import Extract, Reading
-from models.blob_refs import BlobRef
 from models.documents import (
     UNREAD,
     Chunk,
@@ -21,7 +19,7 @@ from models.documents import (
     PageFault,
     Place,
 )
-from models.errors import BlobStoreUnavailable, BrokerUnavailable, UnknownModel
+from models.errors import BrokerUnavailable, UnknownModel
 from models.events import Extracted, PagesRead
 from models.files import FileOrder
 from models.images import Pixels
@@ -338,77 +336,6 @@ async def test_without_the_broker_no_unit_goes_ahead_of_its_reading() -> None:
     with pytest.raises(BrokerUnavailable):
         await bench.take()
     assert bench.units == []
-
-
-ELSEWHERE = DocumentFacts(url="https://x/a.pdf", chunks=ChunkOptions(tokens=64)).model_dump()
-
-
-async def test_a_document_elsewhere_is_obtained_and_one_that_came_along_is_not() -> None:
-    here, there = Bench(), Bench()
-    await here.take()
-    await there.take(document=ELSEWHERE)
-    assert (here.obtainer.asked, there.obtainer.asked) == ([], ["https://x/a.pdf"])
-    assert there.reader.asked[0][0] == b"from elsewhere"
-
-
-@pytest.mark.parametrize("where", [{"url": "https://x/"}, {"blob": str(BlobRef.of(b"x"))}])
-async def test_few_tasks_at_once_wait_for_images_from_elsewhere(where: dict[str, str]) -> None:
-    bench = Bench()
-    bench.imaging.gate.clear()
-    elsewhere, along = ({"images": [image], "chunks": {"tokens": 8}} for image in (where, {}))
-    taking = [asyncio.create_task(bench.take(document=elsewhere)) for _ in range(3)]
-    taking.append(asyncio.create_task(bench.take(document=along)))
-    await seen(lambda: bench.imaging.asked == 3)
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert bench.imaging.asked == 3  # two from elsewhere, and the one that came along
-    bench.imaging.gate.set()
-    await asyncio.gather(*taking)
-    assert bench.imaging.asked == 4
-
-
-async def test_an_urgent_image_does_not_wait_behind_bulk_ones_from_elsewhere() -> None:
-    bench = Bench()
-    bench.imaging.gate.clear()
-    elsewhere = {"images": [{"url": "https://x/"}], "chunks": {"tokens": 8}}
-    bulk = [asyncio.create_task(bench.take(document=elsewhere)) for _ in range(4)]
-    await seen(lambda: bench.imaging.asked == 2)
-    urgent = asyncio.create_task(bench.take(document=elsewhere, lane=Lane.HIGH))
-    await seen(lambda: bench.imaging.asked == 3)
-    bench.imaging.gate.set()
-    await asyncio.gather(*bulk, urgent)
-
-
-class File:
-    """In place of bytes: of this somebody can tell whether it is held still."""
-
-
-REFUSED = DocumentRefused(ItemErrorCode.DOCUMENT_NO_TEXT, "no text")
-
-
-@pytest.mark.parametrize("error", [REFUSED, BlobStoreUnavailable()])
-async def test_a_file_is_let_go_though_its_error_is_waited_with(error: Exception) -> None:
-    bench = Bench(error)
-    bench.producer.refuse = {NAMES.events}
-    bench.obtainer.found = cast(Any, File())
-    held = weakref.ref(bench.obtainer.found)
-    read = bench.extract._read_unless_cancelled(order(document=ELSEWHERE), b"")
-    with pytest.raises(type(error)) as waited_with:
-        await read
-    bench.obtainer.found = b""
-    bench.reader.asked.clear()
-    assert held() is None, waited_with
-
-
-async def test_a_document_that_is_gone_fails_and_an_outage_is_waited_out() -> None:
-    gone, away = Bench(), Bench()
-    gone.obtainer.found = DocumentRefused(ItemErrorCode.DOCUMENT_GONE, "gone")
-    away.obtainer.found = BlobStoreUnavailable()
-    await gone.take(document=ELSEWHERE)
-    assert gone.told.failures[0].code is ItemErrorCode.DOCUMENT_GONE
-    with pytest.raises(BlobStoreUnavailable):
-        await away.take(document=ELSEWHERE)
-    assert kinds_of(away.producer) == ["unit_started"]
 
 
 async def test_an_urgent_document_does_not_wait_behind_bulk_ones() -> None:

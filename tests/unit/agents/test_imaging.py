@@ -30,9 +30,12 @@ class Desk:
         self.spec: PixelSpec | None = SPEC
         self.clock = FakeClock()
         self.fetch_ms = 0
+        self.obtained: bytes | None = None
 
     async def prepare(self, content: bytes, spec: PixelSpec) -> Pixels:
         assert spec == SPEC
+        if content in self.elsewhere.values():
+            assert content is self.obtained, "it is used outside of its room"
         if not content.isalpha():
             raise DocumentRefused(ItemErrorCode.DOCUMENT_UNREADABLE, "it is broken")
         return Pixels(1, 1, content[:1] * 3)
@@ -43,7 +46,9 @@ class Desk:
         self.clock.at_ms += self.fetch_ms
         if isinstance(found, Exception):
             raise found
+        self.obtained = found
         yield found
+        self.obtained = None
 
     async def read(self, inline: bytes, *images: ImageFacts) -> Any:
         imaging = Imaging(

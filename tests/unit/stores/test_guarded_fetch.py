@@ -1,12 +1,17 @@
 """What an honest server sees and what comes of its documents."""
 
 import asyncio
+import errno
+import io
 import socket
+from functools import partial
+from typing import Any
 
 import pytest
 
+from stores import guarded_fetch
 from stores.fetch_errors import HostUnknown, UrlRefused
-from stores.guarded_fetch import FetchOptions, GuardedFetch
+from stores.guarded_fetch import FetchOptions, GuardedFetch, NoSpaceToFetch
 from stores.name_lookup import NameLookup
 from tests.unit.stores.loopback import KnownNames, Served, Wire, serving, taken
 
@@ -117,6 +122,40 @@ async def test_no_connection_stays_open_behind_a_fetch() -> None:
             taken(await fetch.fetch(f"http://files.test:{server.port}/"))
             async with asyncio.timeout(HANG_S):
                 await ended.acquire()
+
+
+class FullDisk(io.BytesIO):
+    """Takes a first piece, and says only later that there is no room; to close it fails, too."""
+
+    def __init__(self, in_memory_bytes: int, *, late: bool) -> None:
+        super().__init__()
+        self.late = late
+        self.fails = True
+
+    def write(self, piece: Any) -> int:
+        if not self.late:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(piece)
+
+    def flush(self) -> None:
+        if self.fails:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def close(self) -> None:
+        failed, self.fails = self.fails, False
+        super().close()
+        if failed:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_full_disk_of_ours_is_not_the_servers_fault(
+    late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded_fetch, "SpooledTemporaryFile", partial(FullDisk, late=late))
+    async with serving(document) as server:
+        with pytest.raises(NoSpaceToFetch, match="make room there, or set TMPDIR"):
+            await fetcher(server).fetch(f"http://files.test:{server.port}/")
 
 
 async def test_a_name_that_nobody_knows_is_final() -> None:
