@@ -1,5 +1,7 @@
 """The process: which roles run in it, where it listens, and what ends it."""
 
+from functools import partial
+
 from prometheus_client import REGISTRY
 
 from config import options
@@ -10,6 +12,7 @@ from roles.master import master_app
 from roles.parts import CLOCK, shared_parts
 from roles.store import store_app
 from streams.app import StageApp, WebOptions
+from streams.freed_memory import give_back, glibc_trim
 from streams.listening import choose_port, reachable_host
 from streams.serving import MetricsDoor, tell_where
 from streams.watchdog import Standstill, Watchdog, Wedged, broken_check, standing_check
@@ -36,6 +39,8 @@ def build(settings: Settings) -> StageApp:
                 readiness.share(its_readiness, role)
     app.before_stop.insert(0, readiness.drain)
     watch_over(settings, app)
+    if (trim := glibc_trim()) is not None:
+        app.background("freed memory", partial(give_back, trim))
     tell_where(app, settings.role, web.listening, metrics_door(settings))
     return app
 
