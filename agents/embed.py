@@ -170,7 +170,7 @@ class Embed:
             return
         if unit.reply is None:
             await self._deliveries.or_leave(self._gate.open.wait())
-        if unit.number == 0 and unit.reply is None:
+        if _is_news(unit):
             await self._tell_started(unit)
         queue_ms = max(0, self._clock.now_ms() - unit.sent_ms)
         begun_s = self._clock.monotonic_s()
@@ -287,6 +287,11 @@ class Embed:
             encode_ms=encode_ms,
         )
         await self._producer.send(self._names.events, unit.task_id.encode(), encode(event))
+
+
+def _is_news(unit: Unit) -> bool:
+    """Whether it is to be told that the work on a task began: of one that was read, it is known."""
+    return unit.number == 0 and unit.reply is None and unit.reading is None
 
 
 def _matrix(encoded: Sequence[EncodedText]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":

@@ -9,16 +9,23 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from traceback import clear_frames
-from typing import Protocol, TypedDict
+from typing import Protocol
 
 import structlog
 
 from models.documents import ChunkOptions, DocumentRefused, Extraction
 from models.errors import Unavailable, VectorizeError
 from models.events import DeadlinePassed, Event, Extracted, PagesRead, UnitStarted
-from models.extracting import document_failed, document_read, images_read, items_of
+from models.extracting import (
+    Circumstances,
+    document_failed,
+    document_read,
+    images_read,
+    items_of,
+)
 from models.files import FileOrder
 from models.image_units import image_units
 from models.manifests import KeptChunk
@@ -35,7 +42,10 @@ from streams.turns import Turns
 
 log = structlog.get_logger("agents.extract")
 
-#: How often a reading that takes long tells how far it is, and looks whether it is still wanted.
+#: A reading that takes so long tells that it began; of a shorter one, what was read tells that too,
+#: and two records on the log (the event and the row) are spared.
+TOLD_AFTER_S = 0.5
+#: How often after that it tells how far it is, and looks whether it is still wanted.
 LOOK_AGAIN_S = 1.0
 
 Progress = Callable[[int, int | None], None]
@@ -137,11 +147,6 @@ class CancelMarks(Protocol):
         """Those of `task_ids` that are marked; none when Redis is away."""
 
 
-class _HereAndNow(TypedDict):
-    at_ms: int
-    worker: str
-
-
 @dataclass(slots=True)
 class _Pages:
     """How far a document is read."""
@@ -161,59 +166,59 @@ class _Pages:
 
 
 class _Teller:
-    """Tells the task's row what happens to its document."""
+    """Tells the task's row what happens to its document, from now on."""
 
-    def __init__(self, tools: StageTools, worker: str) -> None:
+    def __init__(self, tools: StageTools, worker: str, order: FileOrder) -> None:
         self._producer = tools.producer
         self._topic = tools.names.events
         self._clock = tools.clock
         self._worker = worker
+        self._order = order
+        self._begun_ms = tools.clock.now_ms()
 
-    async def late(self, order: FileOrder) -> None:
+    async def late(self) -> None:
         """Its time is over."""
-        await self._tell(DeadlinePassed(task_id=order.task_id, at_ms=self._clock.now_ms()))
+        await self._tell(DeadlinePassed(task_id=self._order.task_id, at_ms=self._clock.now_ms()))
 
-    async def started(self, order: FileOrder) -> None:
+    async def begun(self) -> None:
         """A worker has it."""
-        event = UnitStarted(
-            task_id=order.task_id, at_ms=self._clock.now_ms(), unit=0, worker=self._worker
-        )
+        task_id, at_ms = self._order.task_id, self._begun_ms
+        event = UnitStarted(task_id=task_id, at_ms=at_ms, unit=0, worker=self._worker)
         await self._begin_to_tell(event)
 
-    async def pages(self, order: FileOrder, pages: _Pages) -> None:
+    async def pages(self, pages: _Pages) -> None:
         """So far it is read, where that is news."""
         if pages.news():
             event = PagesRead(
-                task_id=order.task_id,
+                task_id=self._order.task_id,
                 at_ms=self._clock.now_ms(),
-                source=order.source,
+                source=self._order.source,
                 read=pages.read,
                 pages=pages.total,
             )
             await self._begin_to_tell(event)
 
-    async def failed(self, order: FileOrder, code: ItemErrorCode, message: str) -> None:
+    async def failed(self, code: ItemErrorCode, message: str) -> None:
         """It is the one item of its task, and it failed."""
         figures.ITEMS_FAILED.labels(code).inc()
-        await self._tell(document_failed(order, code, message, **self._here_and_now()))
+        await self._tell(document_failed(self._order, code, message, told=self._now()))
 
-    async def read(
-        self, order: FileOrder, found: Extraction, revision: Revision | None, *, units: int
-    ) -> Extracted:
+    async def read(self, found: Extraction, revision: Revision | None, *, units: int) -> Extracted:
         """What it was read into; durable on return."""
         kept = None if revision is None else revision.kept
-        event = document_read(order, found, kept, units=units, **self._here_and_now())
+        event = document_read(self._order, found, kept, units=units, told=self._now())
         await self._tell(event)
         return event
 
-    async def images(self, order: FileOrder, found: Images, *, units: int) -> Extracted:
+    async def images(self, found: Images, *, units: int) -> Extracted:
         """The images that were read, and those that were not; durable on return."""
-        event = images_read(order, found.items, found.failures, units=units, **self._here_and_now())
+        items, failures = found.items, found.failures
+        event = images_read(self._order, items, failures, units=units, told=self._now())
         await self._tell(event)
         return event
 
-    def _here_and_now(self) -> _HereAndNow:
-        return {"at_ms": self._clock.now_ms(), "worker": self._worker}
+    def _now(self) -> Circumstances:
+        return Circumstances(self._worker, self._begun_ms, self._clock.now_ms())
 
     async def _tell(self, event: Event) -> None:
         await self._producer.send(self._topic, event.task_id.encode(), encode(event))
@@ -255,7 +260,7 @@ class Extract:
         self._imaging = imaging
         self._revisions = revisions
         self._marks = marks
-        self._teller = _Teller(tools, worker)
+        self._teller_of = partial(_Teller, tools, worker)
 
     async def begin(self, record: Record) -> Awaitable[None]:
         """Take a file, to be read or closed; files are worked on beside each other."""
@@ -277,38 +282,39 @@ class Extract:
             await self._revisions.give_up(order)
             return
         message = f"the document failed {attempts} times: {type(error).__name__}"
-        await self._teller.failed(order, ItemErrorCode.STAGE_FAILED, message)
+        await self._teller_of(order).failed(ItemErrorCode.STAGE_FAILED, message)
 
     async def _extract(self, partition: int, order: FileOrder, content: bytes) -> None:
-        if not await self._wanted(order):
+        teller = self._teller_of(order)
+        if not await self._wanted(order, teller):
             return
         figures.QUEUE_SECONDS.labels(order.lane).observe(
             max(0, self._clock.now_ms() - order.sent_ms) / 1000
         )
-        await self._teller.started(order)
         begun_s = self._clock.monotonic_s()
         try:
-            found = await self._read_unless_cancelled(order, content)
+            found = await self._read_unless_cancelled(order, content, teller)
         except DocumentRefused as refused:
-            await self._teller.failed(order, refused.code, refused.message)
+            await teller.failed(refused.code, refused.message)
         except Unavailable:
+            await teller.begun()
             raise  # an outage says nothing of the document
         except VectorizeError as error:  # its model cannot be had here
-            await self._teller.failed(order, ItemErrorCode.MODEL_UNAVAILABLE, error.message)
+            await teller.failed(ItemErrorCode.MODEL_UNAVAILABLE, error.message)
         else:
             if found is None:
                 return
             figures.EXTRACT_SECONDS.observe(self._clock.monotonic_s() - begun_s)
             if isinstance(found, Extraction):
-                await self._hand_on(partition, order, found)
+                await self._hand_on(partition, order, found, teller)
             else:
-                await self._hand_on_images(order, found)
+                await self._hand_on_images(order, found, teller)
 
-    async def _wanted(self, order: FileOrder) -> bool:
+    async def _wanted(self, order: FileOrder, teller: _Teller) -> bool:
         """Tell whether anybody still waits for this document; say so where its time is over."""
         now_ms = self._clock.now_ms()
         if order.deadline_ms is not None and now_ms >= order.deadline_ms:
-            await self._teller.late(order)
+            await teller.late()
             return False
         return not await self._cancelled(order)
 
@@ -316,16 +322,18 @@ class Extract:
         return order.task_id in await self._marks.cancelled([order.task_id])
 
     async def _read_unless_cancelled(
-        self, order: FileOrder, inline: bytes
+        self, order: FileOrder, inline: bytes, teller: _Teller
     ) -> Extraction | Images | None:
         """Read, telling now and then how far; None: nobody wants it any more."""
         pages = _Pages()
         reading = asyncio.ensure_future(self._read(order, inline, pages))
         try:
+            if not (await asyncio.wait({reading}, timeout=TOLD_AFTER_S))[0]:
+                await teller.begun()
             while not (await asyncio.wait({reading}, timeout=LOOK_AGAIN_S))[0]:
-                if not await self._wanted(order):
+                if not await self._wanted(order, teller):
                     return None
-                await self._teller.pages(order, pages)
+                await teller.pages(pages)
             if (error := reading.exception()) is not None:
                 _let_go(error)
             return reading.result()
@@ -352,20 +360,22 @@ class Extract:
             return self._held.turn(order.lane)
         return nullcontext()
 
-    async def _hand_on(self, partition: int, order: FileOrder, found: Extraction) -> None:
+    async def _hand_on(
+        self, partition: int, order: FileOrder, found: Extraction, teller: _Teller
+    ) -> None:
         """Tell what the task is made of, durably, then send its units."""
         revision = None
         if order.document.document_id is not None:
             revision = await self._revisions.compare(partition, order, found)
         new = None if revision is None else revision.new
         units = cut_items(items_of(order, found, new), order.document.batch_size, order.cut)
-        event = await self._teller.read(order, found, revision, units=len(units))
+        event = await teller.read(found, revision, units=len(units))
         figures.PAGES_READ.inc(found.pages or 1)
         await self._send_units(order, event, units)
 
-    async def _hand_on_images(self, order: FileOrder, found: Images) -> None:
+    async def _hand_on_images(self, order: FileOrder, found: Images, teller: _Teller) -> None:
         units = image_units(found.items, order.cut)
-        event = await self._teller.images(order, found, units=len(units))
+        event = await teller.images(found, units=len(units))
         figures.PAGES_READ.inc(len(found.items))
         await self._send_units(order, event, units)
 

@@ -83,10 +83,11 @@ class Extracted(_Event):
     charset: str | None = None
     pages: int | None = None
     worker: str
+    begun_ms: int | None = Field(default=None, description="When the worker took it.")
 
 
 class UnitStarted(_Event):
-    """A worker took a unit to its model (sent for a task's first unit only)."""
+    """A worker has a task's first unit, or a document that takes a while to read."""
 
     kind: Literal["unit_started"] = "unit_started"
     unit: int

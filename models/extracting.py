@@ -1,6 +1,8 @@
 """What is told of a document that was read, and the items that its chunks become."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
 
 from models.documents import UNREAD, Extraction
 from models.events import Extracted
@@ -9,7 +11,7 @@ from models.ids import chunk_key
 from models.image_units import reading_of_images
 from models.manifests import KeptChunk, reading_of
 from models.states import ItemErrorCode
-from models.units import ItemFailure, UnitItem
+from models.units import ItemFailure, SourcePlace, UnitItem
 
 
 def items_of(order: FileOrder, found: Extraction, new: Mapping[int, str] | None) -> list[UnitItem]:
@@ -49,22 +51,49 @@ def page_failures(order: FileOrder, found: Extraction) -> list[ItemFailure]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Who read a document, since when, and when that is told."""
+
+    worker: str
+    begun_ms: int
+    at_ms: int
+
+
+class _Common(TypedDict):
+    task_id: str
+    tenant: str
+    traceparent: str | None
+    source: SourcePlace
+    worker: str
+    begun_ms: int
+    at_ms: int
+
+
+def _common(order: FileOrder, told: Circumstances) -> _Common:
+    """What is told whatever became of a document."""
+    return {
+        "task_id": order.task_id,
+        "tenant": order.tenant,
+        "traceparent": order.traceparent,
+        "source": order.source,
+        "worker": told.worker,
+        "begun_ms": told.begun_ms,
+        "at_ms": told.at_ms,
+    }
+
+
 def document_read(
     order: FileOrder,
     found: Extraction,
     kept: Sequence[KeptChunk] | None,
     *,
     units: int,
-    at_ms: int,
-    worker: str,
+    told: Circumstances,
 ) -> Extracted:
     """A document was read; `kept` None: it has no id, and nothing is to be closed after it."""
     return Extracted(
-        task_id=order.task_id,
-        tenant=order.tenant,
-        traceparent=order.traceparent,
-        at_ms=at_ms,
-        source=order.source,
+        **_common(order, told),
         reading=reading_of(found.digest(), kept or ()),
         total_items=len(found.parts),
         total_units=units,
@@ -74,7 +103,6 @@ def document_read(
         format=found.format,
         charset=found.charset,
         pages=found.pages,
-        worker=worker,
     )
 
 
@@ -84,38 +112,28 @@ def images_read(
     failures: Sequence[ItemFailure],
     *,
     units: int,
-    at_ms: int,
-    worker: str,
+    told: Circumstances,
 ) -> Extracted:
     """Images were made ready, as `items`; the others failed."""
     return Extracted(
-        task_id=order.task_id,
-        tenant=order.tenant,
-        traceparent=order.traceparent,
-        at_ms=at_ms,
-        source=order.source,
+        **_common(order, told),
         reading=reading_of_images(items),
         total_items=len(order.document.images or ()),
         total_units=units,
         failures=list(failures),
         format="image",
-        worker=worker,
     )
 
 
 def document_failed(
-    order: FileOrder, code: ItemErrorCode, message: str, *, at_ms: int, worker: str
+    order: FileOrder, code: ItemErrorCode, message: str, *, told: Circumstances
 ) -> Extracted:
     """It is the one item of its task, and it failed."""
     failure = ItemFailure(index=0, code=code, message=message, own_id=order.document.document_id)
     return Extracted(
-        task_id=order.task_id,
-        tenant=order.tenant,
-        at_ms=at_ms,
-        source=order.source,
+        **_common(order, told),
         reading=UNREAD,
         total_items=1,
         total_units=0,
         failures=[failure],
-        worker=worker,
     )

@@ -166,7 +166,7 @@ def _extracted(row: TaskRow, event: Extracted, offset: int) -> Folded:
         event,
         offset,
         state=TaskState.PROCESSING,
-        started_ms=row.started_ms or event.at_ms,
+        started_ms=row.started_ms or event.begun_ms or event.at_ms,
         reading=event.reading,
         **_NOTHING_DONE,
         total_items=event.total_items,

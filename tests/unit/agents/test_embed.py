@@ -182,6 +182,13 @@ async def test_only_a_tasks_first_unit_says_that_it_started(bench: Bench) -> Non
     assert kinds_of(bench.producer) == ["unit_started"]
 
 
+async def test_of_a_document_that_was_read_nobody_is_told_again_that_it_started(
+    bench: Bench,
+) -> None:
+    await bench.take(work("a", number=0, reading="r1"))
+    assert topics_of(bench.producer.sent) == [NAMES.vectors(Lane.NORMAL)]
+
+
 async def test_a_waiting_caller_is_answered_at_its_own_partition(bench: Bench) -> None:
     await bench.take(work("a", "bad", source=None, reply=REPLY, number=0))
     (sent,) = bench.producer.sent

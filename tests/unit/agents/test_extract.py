@@ -213,8 +213,7 @@ async def test_what_a_document_is_read_into_is_told_before_its_units_are_sent() 
     bench = Bench()
     await bench.take()
     topics = topics_of(bench.producer.sent)
-    assert topics == [NAMES.events, NAMES.events, *[NAMES.units(Lane.LOW)] * 2]
-    assert kinds_of(bench.producer) == ["unit_started", "extracted"]
+    assert topics == [NAMES.events, *[NAMES.units(Lane.LOW)] * 2]
     told = bench.told
     assert (told.total_items, told.total_units, told.pages, told.format) == (4, 2, 3, "pdf")
     [fault] = told.failures
@@ -302,9 +301,17 @@ async def test_nobody_reads_a_document_whose_task_is_cancelled_or_late() -> None
     assert (kinds_of(cancelled.producer), kinds_of(late.producer)) == ([], ["deadline_passed"])
 
 
-async def test_a_reading_that_takes_long_tells_its_pages_and_ends_with_a_cancel(
+async def test_a_short_reading_is_told_with_what_was_read_and_since_when() -> None:
+    bench = Bench()
+    await bench.take()
+    assert kinds_of(bench.producer) == ["extracted"]
+    assert (bench.told.begun_ms, bench.told.at_ms) == (NOW_MS, NOW_MS)
+
+
+async def test_a_reading_that_takes_long_tells_that_it_began_and_its_pages_and_ends_with_a_cancel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("agents.extract.TOLD_AFTER_S", 0.01)
     monkeypatch.setattr("agents.extract.LOOK_AGAIN_S", 0.01)
     bench = Bench()
     bench.reader.gate.clear()

@@ -67,7 +67,8 @@ async def test_a_file_is_let_go_though_its_error_is_waited_with(error: Exception
     bench.producer.refuse = {NAMES.events}
     bench.obtainer.found = cast(Any, File())
     held = weakref.ref(bench.obtainer.found)
-    read = bench.extract._read_unless_cancelled(order(document=ELSEWHERE), b"")
+    given = order(document=ELSEWHERE)
+    read = bench.extract._read_unless_cancelled(given, b"", bench.extract._teller_of(given))
     with pytest.raises(type(error)) as waited_with:
         await read
     bench.obtainer.found = b""

@@ -57,6 +57,22 @@ def test_what_it_was_read_into_are_its_items() -> None:
     assert found.progress == 0.25
 
 
+@pytest.mark.parametrize(
+    "before,begun_ms,since_ms",
+    [
+        ([], NOW_MS + 20, NOW_MS + 20),
+        ([started()], NOW_MS + 40, NOW_MS + 50),
+        ([], None, NOW_MS + 60),
+    ],
+    ids=["read at once", "told before", "of an older worker"],
+)
+def test_it_began_when_it_was_first_told_to_have_begun(
+    before: list[Any], begun_ms: int | None, since_ms: int
+) -> None:
+    found = row_after(ACCEPTED, *before, extracted(begun_ms=begun_ms))
+    assert (found.state, found.started_ms) == (TaskState.PROCESSING, since_ms)
+
+
 def test_it_is_completed_by_its_units_however_many_pages_failed() -> None:
     found = row_after(
         ACCEPTED,
