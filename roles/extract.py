@@ -16,6 +16,7 @@ from models.images import PixelSpec
 from models.states import Lane
 from roles.parts import CLOCK, Parts, attach, beat_as, new_app, open_blobs, tools_of
 from stores.guarded_fetch import GuardedFetch
+from streams import figures
 from streams.app import StageApp, WebOptions
 from streams.delivery import Stage
 from streams.document_table import DocumentTable, version_of
@@ -68,6 +69,7 @@ def revisions_of(parts: Parts, app: StageApp, tools: StageTools) -> Revisions:
     """What stands of each document, in a table of this role."""
     partitions = parts.settings.kafka.unit_partitions
     table = DurableTable(app, DOCUMENTS, partitions, version_of=version_of)
+    figures.TABLE_BUFFERS.labels(DOCUMENTS).set_function(table.buffers_bytes)
     return Revisions(
         tools,
         documents=DocumentTable(table),

@@ -65,6 +65,11 @@ OLDEST_TASK_SECONDS = Gauge(
 REDRIVEN = Counter(
     "vectorize_dead_letters_redriven", "Dead letters sent back to their source.", ["reason"]
 )
+TABLE_BUFFERS = Gauge(
+    "vectorize_table_buffers_bytes",
+    "What a table's buffers hold in memory, until it is put into files.",
+    ["table"],
+)
 ROWS = Gauge("vectorize_rows", "Task rows this master owns.")
 ROWS_ASSERTED = Counter(
     "vectorize_rows_asserted", "Rows written once more, over those of a master that was woken."

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from streams import figures
 from streams.app import StageApp
 from streams.board import Board, FinalBell
 from streams.changelog_watch import ChangelogWatch
@@ -39,6 +40,8 @@ def own_rows(
     lease = Lease(app, session_timeout_s)
     tasks = DurableTable(app, TASKS, partitions, check=lease.check, version_of=version_of)
     errors = DurableTable(app, ERRORS, partitions, check=lease.check)
+    for table in (tasks, errors):
+        figures.TABLE_BUFFERS.labels(table.name).set_function(table.buffers_bytes)
     rows, finals = RowStore(tasks, errors, membership.owned), FinalBell()
     watch = ChangelogWatch((tasks, errors), app.reader, membership.owned, lease.holds)
     freshness = Freshness(app.deliveries, lease, membership, names)

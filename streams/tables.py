@@ -15,6 +15,7 @@ import structlog
 from faust import App
 from faust.types import TP, EventT
 from faust.types.tables import TableT
+from rocksdict import DbClosedError
 
 from streams.changelog_books import ChangelogBooks
 from streams.producing import FaustProducer, Sent, acknowledged
@@ -33,6 +34,7 @@ _ROCKSDB_OPTIONS = {
     "max_write_buffer_number": 2,
 }
 _OFFSET_KEY = b"__faust\0offset__"
+_BUFFERS = "rocksdb.size-all-mem-tables"
 
 Version = tuple[int | str, ...]
 #: Gives the version of a value; of two values of a key the one with the higher version counts.
@@ -105,6 +107,11 @@ class DurableTable:
         sent = await self._producer.begin(self.changelog, key, value, partition=partition)
         return self._durable(partition, sent)
 
+    def buffers_bytes(self) -> int:
+        """What is written and in memory only, until it is put into files; for any thread."""
+        databases = list(cast(Any, self.table.data)._dbs.values())  # noqa: SLF001  # no public way
+        return sum(_buffered_bytes(each) for each in databases)
+
     def hole(self, partition: int, end: int) -> range:
         """The first stretch of the changelog, below its `end`, that this process does not know."""
         return self._book(partition).hole(end)
@@ -167,6 +174,13 @@ class DurableTable:
 
     def _database(self, partition: int) -> Any:  # noqa: ANN401  # rocksdict ships no such type
         return cast(Any, self.table.data)._db_for_partition(partition)  # noqa: SLF001  # no public way
+
+
+def _buffered_bytes(database: Any) -> int:  # noqa: ANN401  # rocksdict ships no such type
+    try:
+        return int(database.property_int_value(_BUFFERS) or 0)
+    except DbClosedError:  # its partition has just left
+        return 0
 
 
 class _Newest:

@@ -103,6 +103,20 @@ async def test_an_event_is_not_committed_before_the_row_it_made_is_in_the_change
         assert app.deliveries.in_flight == 0
 
 
+async def test_a_table_tells_what_it_holds_in_memory_until_it_is_in_files(
+    broker: Broker, running: Running
+) -> None:
+    tables = Tables()
+    await broker.create(broker.name)
+    await broker.create(tables.changelog(broker), **{"cleanup.policy": "compact"})
+    async with running(Taker(), prepare=tables.prepare):
+        await tables.put(b"row", b"1")
+        before = tables.table.buffers_bytes()
+        await tables.put(b"large", bytes(300_000))
+        assert 300_000 <= tables.table.buffers_bytes() - before < 600_000
+    assert tables.table.buffers_bytes() == 0, "it is closed, and may be asked still"
+
+
 @pytest.mark.parametrize("lost", [0, ROWS // 2, ROWS], ids=["nothing", "its head", "everything"])
 async def test_a_changelog_that_lost_records_recovers_with_what_is_left(
     broker: Broker, running: Running, lost: int

@@ -2,7 +2,9 @@
 
 Finished tasks are purged after minutes here, in place of days: what a master keeps of each task
 that it knows is bounded by that, and must not hide what is not. Tables gather rows in memory before
-they write them out, of even work for half an hour; so the warming up is more work, of small tasks.
+they write them out, each partition's up to a bound (`vectorize_table_buffers_bytes`), so the memory
+of a master goes up and down by some MB in the course of minutes: what is judged is what it holds
+besides.
 """
 
 import asyncio
@@ -11,14 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.forgetting import gone_by
 from tests.faults.history import read_history
 from tests.faults.orders import Faults
 from tests.faults.outcome import Outcome, outcome_of
 from tests.faults.rig import Rig, Shape, rig
+from tests.harness.fleet import Process
 
 NAME = "R24"
 TITLE = "even work for a long time, tasks come and go: memory, open files, threads"
@@ -35,6 +40,7 @@ RETENTION_S = 180.0
 #: What was final so long before the end is judged as ever; it is there still when it is looked at.
 JUDGED_S = 30.0
 MB = 1024 * 1024
+BUFFERS = "vectorize_table_buffers_bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class Look:
 
     at_s: float
     resident_bytes: int
+    buffers_bytes: int
+    """Those of its tables."""
     files: int
     threads: int
 
@@ -83,27 +91,53 @@ async def _work(trial: Rig, shape: Shape, seconds: float, *, first: int = 0) -> 
 async def _looked_at(trial: Rig, seconds: float) -> Mapping[str, Sequence[Look]]:
     looks: dict[str, list[Look]] = {each.name: [] for each in trial.fleet.processes}
     began_s = time.monotonic()
-    while (at_s := time.monotonic() - began_s) < seconds:
-        for each in trial.fleet.processes:
-            process = psutil.Process(each.pid)
-            resident = int(process.memory_info().rss)
-            looks[each.name].append(Look(at_s, resident, process.num_fds(), process.num_threads()))
-        await asyncio.sleep(LOOK_S)
+    async with aiohttp.ClientSession() as http:
+        while (at_s := time.monotonic() - began_s) < seconds:
+            for each in trial.fleet.processes:
+                looks[each.name].append(await _look(http, each, at_s))
+            await asyncio.sleep(LOOK_S)
     return looks
+
+
+async def _look(http: aiohttp.ClientSession, process: Process, at_s: float) -> Look:
+    port = process.env["VECTORIZE_MASTER_MONITORING_PROMETHEUS_PORT"]
+    async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
+        buffers = buffers_in(await answer.text())
+    seen = psutil.Process(process.pid)
+    resident = int(seen.memory_info().rss)
+    return Look(at_s, resident, buffers, seen.num_fds(), seen.num_threads())
+
+
+def buffers_in(metrics: str) -> int:
+    """What the buffers of a process's tables hold, in bytes, by what it tells Prometheus."""
+    return sum(
+        int(sample.value)
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name == BUFFERS
+    )
 
 
 def facts_of(looks: Sequence[Look]) -> dict[str, float]:
     """Tell how memory, files and threads went after the warming up."""
     warm = [each for each in looks if each.at_s >= looks[-1].at_s * WARM]
-    hours = np.array([each.at_s / 3600 for each in warm])
-    resident = np.array([each.resident_bytes / MB for each in warm])
-    slope = float(np.polyfit(hours, resident, 1)[0]) if len(warm) > 1 else 0.0
+    hours = [each.at_s / 3600 for each in warm]
+    resident = [each.resident_bytes / MB for each in warm]
+    buffers = [each.buffers_bytes / MB for each in warm]
+    besides = [all_of_it - buffer for all_of_it, buffer in zip(resident, buffers, strict=True)]
     return {
         "MB": round(float(np.median(resident))),
-        "MB an hour": round(slope, 2),
+        "of these in buffers of tables": round(float(np.median(buffers)), 1),
+        "MB an hour without them": slope_of(hours, besides),
+        "MB an hour with them": slope_of(hours, resident),
         "files more": _more([each.files for each in warm]),
         "threads more": _more([each.threads for each in warm]),
     }
+
+
+def slope_of(hours: Sequence[float], values: Sequence[float]) -> float:
+    """How much the values grow an hour, by least squares."""
+    return round(float(np.polyfit(hours, values, 1)[0]), 2) if len(hours) > 1 else 0.0
 
 
 def _more(counts: Sequence[int]) -> int:
