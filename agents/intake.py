@@ -30,6 +30,7 @@ from streams.dead_shelf import origin_of
 from streams.delivery import Deliveries
 from streams.producing import PartitionOf, acknowledged
 from streams.records import Record
+from streams.task_log import BY_HTTP
 from streams.tools import StageTools
 
 log = structlog.get_logger("agents.intake")
@@ -166,7 +167,7 @@ class Intake:
         verdict = await self._announce(accepted)
         if verdict is Verdict.CONFLICT:
             detail = f"task {plan.task_id} was submitted before with another body"
-            await self._bury(record, "conflict", detail, 1)
+            await self._bury(record, "conflict", detail, 1, answered=BY_HTTP in record.headers)
         elif verdict is Verdict.OWN:
             if plan.document is not None:
                 await self._send_file(accepted, request)
@@ -237,9 +238,16 @@ class Intake:
         for each in sent:
             await acknowledged(each)
 
-    async def _bury(self, record: Record, reason: str, detail: str, attempts: int) -> None:
+    async def _bury(
+        self, record: Record, reason: str, detail: str, attempts: int, *, answered: bool = False
+    ) -> None:
         await self._dead_letters.bury(
-            record, stage="intake", reason=reason, detail=detail, attempts=attempts
+            record,
+            stage="intake",
+            reason=reason,
+            detail=detail,
+            attempts=attempts,
+            answered=answered,
         )
 
 

@@ -113,6 +113,7 @@ def web_limits(settings: Settings) -> WebLimits:
     return WebLimits(
         task=task_limits(settings),
         max_body_bytes=service.max_body_bytes,
+        body_timeout_s=service.body_timeout_s,
         max_in_flight_bytes=service.max_in_flight_bytes,
         max_queue_tasks=service.max_queue_tasks,
         max_queue_age_s=service.max_queue_age_s,

@@ -7,6 +7,7 @@ VectorizeError
 │   ├── UnknownModel
 │   └── IdempotencyConflict
 ├── BodyTooLarge
+├── BodyTooSlow
 ├── NotAuthorized
 ├── TaskNotFound
 ├── LetterNotFound
@@ -72,7 +73,7 @@ class MalformedJson(InvalidRequest):
 class LimitExceeded(InvalidRequest):
     """A limit was exceeded; the error names it, the given value and the setting."""
 
-    def __init__(self, *, field: str, what: str, limit: int, given: int, setting: str) -> None:
+    def __init__(self, *, field: str, what: str, limit: int, given: float, setting: str) -> None:
         """Name the `limit` on `what`, the value `given`, and the `setting` that moves it."""
         super().__init__(
             field=field,
@@ -117,6 +118,16 @@ class BodyTooLarge(VectorizeError):
         super().__init__(f"the body {told} over the limit of {limit} bytes (setting {setting})")
         self.limit = limit
         self.given = given
+        self.setting = setting
+
+
+class BodyTooSlow(VectorizeError):
+    """The body did not arrive in time; nothing of it was taken."""
+
+    def __init__(self, *, limit_s: float, setting: str) -> None:
+        """Name the limit in seconds and the `setting` that moves it."""
+        super().__init__(f"the body did not arrive within {limit_s:g} s (setting {setting})")
+        self.limit = limit_s
         self.setting = setting
 
 

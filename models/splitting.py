@@ -72,7 +72,7 @@ def check_request(request: TaskRequest, limits: TaskLimits) -> None:
     )
     for field in ("deadline_s", "queue_timeout_s", "run_timeout_s"):
         _at_most(
-            int(getattr(request, field) or 0),
+            getattr(request, field) or 0,  # may be larger than any integer of an answer
             int(limits.max_deadline_s),
             field=field,
             what="it",
@@ -125,7 +125,7 @@ def check_file(request: TaskRequest, limits: TaskLimits) -> None:
     )
 
 
-def _at_most(given: int, limit: int, *, field: str, what: str, setting: str) -> None:
+def _at_most(given: float, limit: int, *, field: str, what: str, setting: str) -> None:
     if given > limit:
         raise LimitExceeded(field=field, what=what, limit=limit, given=given, setting=setting)
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import reduce
-from operator import and_
 from uuid import UUID
 
 import numpy as np
@@ -173,7 +171,7 @@ def _filter_of(conditions: Sequence[Condition]) -> FilterReturn | None:
         Filter.by_property(condition.prop).contains_any(list(condition.any_of))
         for condition in conditions
     ]
-    return reduce(and_, parts) if parts else None
+    return Filter.all_of(parts) if parts else None
 
 
 def _stored(found: _Object, name: str) -> StoredVector:

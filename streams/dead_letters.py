@@ -36,10 +36,21 @@ class DeadLetters:
         self._sent_s: deque[float] = deque()
 
     async def bury(
-        self, record: Record, *, stage: str, reason: str, detail: str, attempts: int
+        self,
+        record: Record,
+        *,
+        stage: str,
+        reason: str,
+        detail: str,
+        attempts: int,
+        answered: bool = False,
     ) -> None:
-        """Send a record's own bytes with why it is here; returns when the broker has it."""
-        await self._wait_for_room()
+        """Send a record's own bytes with why it is here; returns when the broker has it.
+
+        One whose sender was `answered` holds nobody up: it is no work that goes astray unseen.
+        """
+        if not answered:
+            await self._wait_for_room()
         headers = (
             *record.headers,
             ("reason", reason.encode()),

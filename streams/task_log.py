@@ -13,6 +13,9 @@ from streams.records import Place, Record
 from streams.side_reader import SideReader
 from streams.topics import TopicNames
 
+#: Marks a record whose sender is answered over HTTP.
+BY_HTTP = ("door", b"http")
+
 
 class TaskLog:
     """Produces what clients ask for; each call returns after the broker's acknowledgement."""
@@ -39,7 +42,11 @@ class TaskLog:
             raise ValueError("a submitted task has its id by now. This is a bug.")
         value = request.model_dump_json(exclude_defaults=True).encode()
         written = await self._producer.send(
-            self._names.tasks, request.task_id.encode(), value, timeout_s=self._timeout_s
+            self._names.tasks,
+            request.task_id.encode(),
+            value,
+            headers=(BY_HTTP,),
+            timeout_s=self._timeout_s,
         )
         return SourcePlace(partition=written.partition, offset=written.offset)
 

@@ -1,22 +1,32 @@
 """Reading a request's body: bounded while it arrives and while it unfolds, then strict JSON."""
 
+import asyncio
+
 import aiohttp
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from models.errors import BodyTooLarge, InvalidRequest, MalformedJson
+from models.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, MalformedJson
 from models.strict_json import load_strict
 from web.limits import WebLimits
 
 BODY_SETTING = "service.max_body_bytes"
+TIME_SETTING = "service.body_timeout_s"
 #: What aiohttp unfolds by itself; any other encoding would reach the parser as noise.
 _ENCODINGS = ("identity", "gzip", "deflate")
 _BROKEN = (HttpProcessingError, web.RequestPayloadError, aiohttp.ClientPayloadError, OSError)
 
 
 async def read_json(request: web.Request, limits: WebLimits) -> object:
-    """Read the body; raise BodyTooLarge, MalformedJson, or InvalidRequest for its encoding."""
-    raw = await _read(request, limits.max_body_bytes)
+    """Read the body.
+
+    Raises BodyTooLarge, BodyTooSlow, MalformedJson, or InvalidRequest for its encoding.
+    """
+    try:
+        async with asyncio.timeout(limits.body_timeout_s):
+            raw = await _read(request, limits.max_body_bytes)
+    except TimeoutError as error:
+        raise BodyTooSlow(limit_s=limits.body_timeout_s, setting=TIME_SETTING) from error
     return load_strict(raw, max_depth=limits.task.max_json_depth)
 
 

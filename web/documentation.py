@@ -156,7 +156,7 @@ def _task_operations(limits: WebLimits) -> list[Operation]:
         "Seconds to hold the answer for the task's final state (limit service.max_wait_s).",
     )
     accepted = {202: Receipt | TaskView, 200: TaskView}
-    refused = (400, 413, 422, 503)
+    refused = (400, 408, 413, 422, 503)
     return [
         Operation(
             "POST", "/tasks/submit", "Submit a task", accepted,
@@ -171,7 +171,7 @@ def _task_operations(limits: WebLimits) -> list[Operation]:
             "POST", "/tasks/upload", "Submit files, a task each",
             {202: UploadAnswer},
             body=UploadRequest, media="multipart/form-data", params=(_KEY,),
-            refusals=(400, 413, 422, 503),
+            refusals=(400, 408, 413, 422, 503),
         ),
         Operation(
             "GET", "/tasks", "List tasks, newest first", {200: TaskPage},
@@ -256,7 +256,8 @@ def _other_operations(limits: WebLimits) -> list[Operation]:
     return [
         Operation(
             "POST", "/search", "Find the stored texts nearest to a text or a vector",
-            {200: SearchAnswer}, tag="search", body=SearchRequest, refusals=(400, 413, 422, 503),
+            {200: SearchAnswer}, tag="search", body=SearchRequest,
+            refusals=(400, 408, 413, 422, 503),
         ),
         Operation(
             "GET", "/tables/{table}/{key}", "Read a table: `tasks` (a row) or `errors` (a list)",

@@ -11,6 +11,7 @@ from aiohttp import web
 from models.errors import (
     BlobStoreUnavailable,
     BodyTooLarge,
+    BodyTooSlow,
     BrokerUnavailable,
     HandedBack,
     IdempotencyConflict,
@@ -69,6 +70,7 @@ RULES: dict[type[VectorizeError], Rule] = {
     UnknownModel: Rule(422, "unknown-model", "The model is not on the allow list"),
     IdempotencyConflict: Rule(422, "idempotency-conflict", "The key was used with another body"),
     BodyTooLarge: Rule(413, "body-too-large", "The body is too large"),
+    BodyTooSlow: Rule(408, "body-too-slow", "The body did not arrive in time"),
     NotAuthorized: Rule(401, "not-authorized", "The API key is missing or wrong"),
     TaskNotFound: Rule(404, "task-not-found", "No such task"),
     LetterNotFound: Rule(404, "dead-letter-not-found", "No such dead letter"),

@@ -16,6 +16,7 @@ class WebLimits:
 
     task: TaskLimits = field(default_factory=TaskLimits)
     max_body_bytes: int = 8_388_608  # service.max_body_bytes
+    body_timeout_s: float = 60.0  # service.body_timeout_s
     max_in_flight_bytes: int = 268_435_456  # service.max_in_flight_bytes
     max_queue_tasks: int = 100_000  # service.max_queue_tasks
     max_queue_age_s: float = 0.0  # service.max_queue_age_s; 0: however old

@@ -18,6 +18,10 @@ from web.validating import refusal_of, shown
 Number = Annotated[float, Field(strict=True)]
 
 
+#: Keys of a filter; Weaviate ends at some hundred.
+MOST_CONDITIONS = 64
+
+
 class SearchRequest(BaseModel):
     """What is looked for, and where."""
 
@@ -32,6 +36,7 @@ class SearchRequest(BaseModel):
     )
     filter: dict[str, JsonValue] = Field(
         default_factory=dict,
+        max_length=MOST_CONDITIONS,
         description="Equalities, all of which must hold: `task`, `item`, or a key of the "
         "metadata, with a scalar, or a list of scalars any of which may hold.",
     )

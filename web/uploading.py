@@ -12,6 +12,7 @@ from models.blob_refs import BlobRef
 from models.errors import (
     BlobStoreUnavailable,
     BodyTooLarge,
+    BodyTooSlow,
     InvalidRequest,
     LimitExceeded,
     MalformedJson,
@@ -21,6 +22,7 @@ from models.states import TaskType
 from models.strict_json import load_strict
 from stores.blob_errors import BlobsUnavailable, BlobTooLarge
 from web.answers import json_answer
+from web.bodies import TIME_SETTING
 from web.errors import problem_answer
 from web.limits import WebLimits
 from web.ports import Blobs
@@ -36,10 +38,8 @@ LONGEST_NAME = 255
 FILE_TYPES = frozenset({TaskType.DOCUMENT, TaskType.IMAGE})
 _BROKEN = (
     *(ValueError, RuntimeError, HttpProcessingError, web.RequestPayloadError, AssertionError),
-    OSError,  # TimeoutError is one: nothing came for too long
+    OSError,
 )
-#: Where nothing of an upload comes for so long, it is given up.
-IDLE_S = 60.0
 #: How a part may be written: as it is.
 PLAIN = frozenset({"", "7bit", "8bit", "binary"})
 
@@ -83,7 +83,7 @@ class Uploader:
         self._limits = limits
 
     async def read(self, request: web.Request) -> Upload:
-        """Read all parts; raise InvalidRequest, BodyTooLarge, BlobStoreUnavailable."""
+        """Read all parts; raise InvalidRequest, BodyTooLarge, BodyTooSlow, BlobStoreUnavailable."""
         if request.content_type != "multipart/form-data":
             reason = "must be multipart/form-data, with a part `file` for each file"
             raise InvalidRequest(field="Content-Type", reason=reason, given=request.content_type)
@@ -92,12 +92,15 @@ class Uploader:
             raise BodyTooLarge(limit=limit, given=told, setting="document.max_upload_bytes")
         try:
             return await self._parts(await request.multipart())
+        except TimeoutError as error:
+            raise BodyTooSlow(limit_s=self._limits.body_timeout_s, setting=TIME_SETTING) from error
         except _BROKEN as error:
             raise MalformedJson(reason="the body is no whole multipart/form-data") from error
 
     async def _parts(self, reader: MultipartReader) -> Upload:
-        upload, budget = Upload(), _Budget(self._limits.max_upload_bytes)
-        while (part := await reader.next()) is not None:
+        upload, idle_s = Upload(), self._limits.body_timeout_s
+        budget = _Budget(self._limits.max_upload_bytes, idle_s)
+        while (part := await asyncio.wait_for(reader.next(), idle_s)) is not None:
             if not isinstance(part, BodyPartReader) or part.name not in {FILE, TASK}:
                 named = getattr(part, "name", None) or "a part without a name"
                 reason = f"unknown part; there are: {FILE} (one a file), {TASK} (JSON)"
@@ -169,17 +172,18 @@ class Uploader:
 
 
 class _Budget:
-    """How many bytes all parts of a request may have together."""
+    """How many bytes all parts of a request may have together, and how long each piece may take."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, idle_s: float) -> None:
         self._limit = limit
+        self._idle_s = idle_s
         self.left = limit
         """What may still come."""
 
     async def pieces(self, part: BodyPartReader) -> AsyncIterator[bytes]:
-        """The content of a part, piece by piece; raises BodyTooLarge."""
+        """The content of a part, piece by piece; raises BodyTooLarge and TimeoutError."""
         while True:
-            async with asyncio.timeout(IDLE_S):
+            async with asyncio.timeout(self._idle_s):
                 piece = await part.read_chunk(PIECE_BYTES)
             if not piece:
                 return

@@ -95,6 +95,12 @@ class ServiceSettings(BaseModel):
         description="A process that gets no nearer to its place in the group for so long, "
         "though Kafka answers, ends.",
     )
+    body_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="How long the body of a request may take to arrive; of an upload, each piece.",
+    )
     max_wait_s: float = Field(
         60.0, ge=0, le=600, description="Longest `?wait=` that a caller may ask for."
     )

@@ -14,6 +14,7 @@ from models.vectors import Space, StoredItem, StoredVector, Vector
 from stores.memory import MemoryStore
 from stores.weaviate import WeaviateStore
 from tests.unit.stores.items import DIMENSION, stored_item, unit_vector
+from web.search_request import MOST_CONDITIONS
 
 Store = MemoryStore | WeaviateStore
 
@@ -275,6 +276,17 @@ async def test_a_search_finds_only_what_passes_its_filters(
     )
     hits = await store.search(space, unit_vector(0), limit=10, where=where)
     assert {int(hit.item.rpartition("/")[2]) for hit in hits} == found
+
+
+async def test_a_search_may_have_as_many_conditions_as_a_caller_may_give(
+    store: Store, space: Space
+) -> None:
+    many: dict[str, JsonValue] = {f"key {at}": f"value {at}" for at in range(MOST_CONDITIONS)}
+    await store.write(
+        [stored_item(index=0, space=space), stored_item(index=1, space=space, **many)]
+    )
+    hits = await store.search(space, unit_vector(0), limit=10, where=many)
+    assert [hit.item for hit in hits] == ["task-a/1"]
 
 
 async def test_a_vector_of_another_length_cannot_be_searched(store: Store, space: Space) -> None:

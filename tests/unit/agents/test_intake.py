@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -22,11 +23,14 @@ from models.tasks import TaskRequest, body_hash
 from models.units import SourcePlace
 from streams.codec import decode_file, decode_unit
 from streams.records import Record
+from streams.task_log import BY_HTTP
 from tests.unit.agents.fakes import CATALOG, TINY, deliveries, events_of, topics_of
 from tests.unit.models.making import NOW_MS
 from tests.unit.streams.fakes import NAMES, FakeProducer, reason_of, record, tools
 
 HOUR_MS = 3_600_000
+#: What the tools of a test let through.
+BURIED_A_MINUTE = 100
 BODY: dict[str, Any] = {
     "task_id": "t1",
     "task_type": "batch_vectorization",
@@ -171,6 +175,15 @@ async def test_a_conflict_is_a_dead_letter_and_sends_no_unit(bench: Bench) -> No
     await bench.take(task_record(), Verdict.CONFLICT)
     assert topics_of(bench.producer.sent) == [NAMES.events, NAMES.dead]
     assert bench.dead == ["conflict"]
+
+
+async def test_conflicts_that_a_client_was_answered_for_hold_no_other_record_up(
+    bench: Bench,
+) -> None:
+    for offset in range(BURIED_A_MINUTE + 1):
+        told = replace(task_record(offset=offset), headers=(BY_HTTP,))
+        await bench.take(told, Verdict.CONFLICT)
+    assert bench.dead == ["conflict"] * (BURIED_A_MINUTE + 1)
 
 
 @pytest.mark.parametrize(

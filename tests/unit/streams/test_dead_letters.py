@@ -88,6 +88,26 @@ async def test_a_held_source_is_visible_and_drops_nothing(
     waiting.cancel()
 
 
+async def test_letters_whose_senders_were_answered_hold_nobody_up(
+    producer: FakeProducer, clock: FakeClock
+) -> None:
+    dead = tools(producer, clock, per_minute=1).dead_letters
+    for offset in range(5):
+        await asyncio.wait_for(
+            dead.bury(
+                record(offset),
+                stage="intake",
+                reason="conflict",
+                detail="",
+                attempts=1,
+                answered=True,
+            ),
+            0.5,
+        )
+    await asyncio.wait_for(bury(dead, 6), 0.5)  # they did not take its place either
+    assert len(producer.to(NAMES.dead)) == 6
+
+
 async def test_letters_sent_long_ago_do_not_count(producer: FakeProducer, clock: FakeClock) -> None:
     dead = tools(producer, clock, per_minute=1).dead_letters
     for offset in range(3):

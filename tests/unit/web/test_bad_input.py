@@ -123,6 +123,16 @@ async def test_a_limit_is_named_with_the_value_given_and_its_setting(
     assert named == (field, limit, given, setting)
 
 
+@pytest.mark.parametrize("field", ["deadline_s", "queue_timeout_s", "run_timeout_s"])
+async def test_a_time_larger_than_any_integer_of_an_answer_is_over_the_limit(
+    site: Any, field: str
+) -> None:
+    alone = await site.post(PATH, text(**{field: 1e300}))
+    assert (alone.status, alone.body["field"], alone.body["given"]) == (422, field, 1e300)
+    beside = await site.post("/tasks/batch", [text(), text(**{field: 1e300})])
+    assert (beside.status, beside.body["accepted"], beside.body["refused"]) == (202, 1, 1)
+
+
 async def test_ten_thousand_items_are_taken(site: Any) -> None:
     assert (await site.post(PATH, batch(["x"] * 10_000))).status == 202
 

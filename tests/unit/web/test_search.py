@@ -68,6 +68,7 @@ async def test_a_search_without_the_store_is_503(site: Any) -> None:
         ({"query": "a", "limit": 0}, "limit"),
         ({"query": "a", "limit": 1001}, "limit"),
         ({"query": "a", "filter": [1]}, "filter"),
+        ({"query": "a", "filter": {f"k{at}": at for at in range(65)}}, "filter"),
         ({"query": "a", "model_name": "gpt"}, "model_name"),
         ({"query": "a", "model_name": 5}, "model_name"),
         ({"query": "a", "collection": "x y"}, "collection"),
