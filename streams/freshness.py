@@ -120,17 +120,17 @@ class Freshness:
             return
         try:
             async with asyncio.timeout(BROUGHT_S):
-                await self._until(holds)
+                await self._until(place, holds)
         except TimeoutError:
             await self._tails.look_at_tail(place)
-            await self._until(holds)
+            await self._until(place, holds)
 
     async def _folded(self, place: Place, offset: int) -> None:
-        await self._until(partial(self._deliveries.is_finished, place, offset))
+        await self._until(place, partial(self._deliveries.is_finished, place, offset))
 
-    async def _until(self, holds: Callable[[], bool]) -> None:
+    async def _until(self, place: Place, holds: Callable[[], bool]) -> None:
         while not holds():
-            await self._deliveries.progress()
+            await self._deliveries.progress(place)
 
     def _events(self, partition: int) -> Place:
         return Place(self._names.events, partition)

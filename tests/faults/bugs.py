@@ -42,7 +42,7 @@ def _ack_before_work() -> None:
 
     async def early(self: Delivery, record: Any, ledger: OffsetLedger, begun: Any) -> None:
         ledger.finish(record.offset)
-        self._books.moved()
+        self._books.moved(record.place)
         await carry(self, record, ledger, begun)
 
     Delivery._carry = early  # type: ignore[method-assign]

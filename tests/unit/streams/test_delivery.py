@@ -354,7 +354,7 @@ async def test_those_who_wait_for_progress_are_woken() -> None:
     async with Line(Desk(patient=True)).running() as line:
         line.bring(0)
         await until(lambda: line.desk.begun == [0])
-        waiting = asyncio.create_task(line.books.progress())
+        waiting = asyncio.create_task(line.books.progress(PLACE))
         await settled()
         assert not waiting.done()
         line.desk.let_go(0)

@@ -42,7 +42,8 @@ class Owner:
 
     def __init__(self) -> None:
         self.tails = Tails()
-        self.books = Deliveries(Commits(), cast(Any, None))
+        self.commits = Commits()
+        self.books = Deliveries(self.commits, cast(Any, None))
         lease = cast(Any, SimpleNamespace(check=lambda: None))
         self.freshness = Freshness(self.books, lease, self.tails, NAMES)
 
@@ -55,7 +56,7 @@ class Owner:
 
     def finish(self, place: Place, offset: int) -> None:
         self.books.ledger(place).finish(offset)
-        self.books.moved()
+        self.books.moved(place)
 
 
 @pytest.fixture
@@ -95,7 +96,38 @@ async def test_what_faust_has_not_brought_yet_may_be_the_tasks(owner: Owner) -> 
     await until(lambda: owner.tails.looked == [TASKS])
     assert not asked.done()
     owner.bring(TASKS, b"other")
-    owner.books.moved()
+    owner.books.moved(TASKS)
+    await asyncio.wait_for(asked, 1)
+
+
+async def test_who_waits_is_woken_by_its_own_partition_only(owner: Owner) -> None:
+    owner.bring(TASKS, b"mine")
+    owner.bring(EVENTS, b"other")
+    looks = 0
+
+    def holds() -> bool:
+        nonlocal looks
+        looks += 1
+        return owner.books.is_finished(TASKS, 0)
+
+    waiting = asyncio.create_task(owner.freshness._until(TASKS, holds))
+    assert await _waits(waiting)
+    owner.finish(EVENTS, 0)
+    assert await _waits(waiting)
+    assert looks == 1
+    owner.books.moved()  # the books close: everybody looks
+    assert await _waits(waiting)
+    assert looks == 2
+    owner.finish(TASKS, 0)
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_books_that_are_opened_tell_what_was_committed(owner: Owner) -> None:
+    owner.commits.offset = 8
+    after = owner.freshness.after_source(SourcePlace(partition=0, offset=7))
+    asked = asyncio.create_task(after)
+    assert await _waits(asked), "the books are closed: nothing is known"
+    owner.books.ledger(TASKS)
     await asyncio.wait_for(asked, 1)
 
 
