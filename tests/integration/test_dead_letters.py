@@ -16,6 +16,7 @@ from tests.harness.service import CHECKOUT
 from tests.harness.waiting import PATIENCE_S
 
 LIMIT = "VECTORIZE_MASTER_TASK_MAX_ITEMS"
+PER_MINUTE = "VECTORIZE_MASTER_TASK_DEADLETTER_MAX_PER_MINUTE"
 FAUST = [str(Path(sys.executable).with_name("faust")), "-A", "faust_app"]
 
 
@@ -61,6 +62,28 @@ async def test_what_was_refused_is_done_when_it_is_sent_back_after_the_cause_is_
     service.start().wait_ready()
     async with Client(service.url) as anew:  # the old connections are gone
         await _is_done_when_sent_back(anew, log, service, number, place)
+
+
+async def test_clients_that_reuse_an_id_are_refused_and_hold_nobody_up(
+    stack: StackState, folder: Path
+) -> None:
+    with Service(stack, folder, settings={PER_MINUTE: "2"}) as service:
+        async with Client(service.url) as client:
+            first = await client.done("the first", task_id="harbour")
+            for number in range(5):
+                again = await client.post(
+                    "/tasks/submit", task_of(f"another {number}", task_id="harbour")
+                )
+                assert (again.status, again.json["task_id"]) == (422, "harbour")
+
+            async def buried() -> bool:
+                letters = (await client.get("/dead-letters")).json["dead_letters"]
+                return [each["reason"] for each in letters] == ["conflict"] * 5
+
+            await until("each is a dead letter all the same", buried)
+            assert (await client.get("/readyz")).status == 200
+            await client.done("of somebody else")
+            assert first["task_id"] == "harbour"
 
 
 async def _is_done_when_sent_back(

@@ -2,9 +2,9 @@
 
 Finished tasks are purged after minutes here, in place of days: what a master keeps of each task
 that it knows is bounded by that, and must not hide what is not. Tables gather rows in memory before
-they write them out, each partition's up to a bound (`vectorize_table_buffers_bytes`), so the memory
-of a master goes up and down by some MB in the course of minutes: what is judged is what it holds
-besides.
+they write them out, each partition's up to a bound (`vectorize_table_buffers_bytes`): of even work
+alone that would take half an hour, so the warming up is more work, of small tasks; and it moves a
+master's memory by some MB up and down, so its slope is told with these buffers and without.
 """
 
 import asyncio
