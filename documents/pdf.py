@@ -29,6 +29,7 @@ def opened(source: Source) -> Opened:
 
 
 def _document(content: bytes) -> Any:  # noqa: ANN401  (the library has no types)
+    _forget_last_error()
     try:
         return pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
@@ -37,6 +38,15 @@ def _document(content: bytes) -> Any:  # noqa: ANN401  (the library has no types
         if error.err_code == pypdfium2.raw.FPDF_ERR_SECURITY:
             raise encrypted("a PDF with a protection that is not known") from error
         raise unreadable("it is not a whole PDF, or its inner directory is broken") from error
+
+
+def _forget_last_error() -> None:
+    """Make "no PDF" the engine's last error; otherwise it is that of a document before this one.
+
+    A document without pages opens without an error, and pypdfium2 then tells the last there was: it
+    would be said to have the password of another.
+    """
+    pypdfium2.raw.FPDF_LoadMemDocument64(b"", 0, None)
 
 
 def _pages(document: Any, source: Source) -> Iterator[Page | PageFault]:  # noqa: ANN401

@@ -12,7 +12,7 @@ import pytest_asyncio
 from documents.reading import START_TIMEOUT_S, Readers
 from models.documents import ChunkOptions, DocumentRefused, Extraction, ReadingLimits
 from models.states import ItemErrorCode
-from tests.contract.documents.bombs import SECRET, Canary
+from tests.contract.documents.bombs import SECRET, Canary, counting_pages, locked_pdf
 from tests.contract.documents.hostile import CORPUS, Hostile
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -94,6 +94,19 @@ async def test_a_hostile_file_is_read_or_refused_and_the_next_is_read(
     assert len(hits) == 1
     [(_, chunk)] = (await read(readers, b"next")).chunks()
     assert chunk.text == "next"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_pdf_without_pages_is_not_said_to_have_the_password_of_the_one_before(
+    readers: Readers,
+) -> None:
+    codes = []
+    for content in (locked_pdf(), counting_pages(2_147_483_647), locked_pdf(), counting_pages(0)):
+        with pytest.raises(DocumentRefused) as refused:
+            await read(readers, content)
+        codes.append(refused.value.code)
+    encrypted, unreadable = ItemErrorCode.DOCUMENT_ENCRYPTED, ItemErrorCode.DOCUMENT_UNREADABLE
+    assert codes == [encrypted, unreadable, encrypted, unreadable]
 
 
 def _check(found: Extraction | ItemErrorCode, message: str, hostile: Hostile) -> None:
