@@ -3,6 +3,7 @@
 VectorizeError
 ├── InvalidRequest           the request names what is wrong with it
 │   ├── MalformedJson
+│   ├── MalformedMultipart
 │   ├── LimitExceeded
 │   ├── UnknownModel
 │   └── IdempotencyConflict
@@ -68,6 +69,18 @@ class MalformedJson(InvalidRequest):
     def __init__(self, *, reason: str) -> None:
         """Carry the parser's own `reason`."""
         super().__init__(field="body", reason=f"not valid JSON: {reason}")
+
+
+class MalformedMultipart(InvalidRequest):
+    """The body is not whole, or no multipart/form-data at all."""
+
+    def __init__(self) -> None:
+        """Say what is expected: the parser's own words help nobody."""
+        super().__init__(
+            field="body",
+            reason="is no whole multipart/form-data: it ends early, or its parts do not stand "
+            "between the boundary that the Content-Type names",
+        )
 
 
 class LimitExceeded(InvalidRequest):

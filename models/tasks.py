@@ -26,6 +26,8 @@ _NOT_OF_IMAGES = ("document_id", "chunk_tokens", "chunk_overlap")
 _OF_DOCUMENTS = ("filename", *_NOT_OF_IMAGES)
 
 ItemId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+#: A length of time that a client gives: a number, and neither `true` nor a text of one.
+Seconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 
 class TaskRequest(BaseModel):
@@ -82,22 +84,14 @@ class TaskRequest(BaseModel):
         le=16_384,
         description="Tokens that a chunk repeats of the one before it; default: the service's.",
     )
-    deadline_s: float | None = Field(
-        default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="Seconds after which an unfinished task expires.",
+    deadline_s: Seconds | None = Field(
+        default=None, description="Seconds after which an unfinished task expires."
     )
-    queue_timeout_s: float | None = Field(
-        default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="Seconds after which a task expires that no worker has taken.",
+    queue_timeout_s: Seconds | None = Field(
+        default=None, description="Seconds after which a task expires that no worker has taken."
     )
-    run_timeout_s: float | None = Field(
+    run_timeout_s: Seconds | None = Field(
         default=None,
-        gt=0,
-        allow_inf_nan=False,
         description="Seconds after which a task expires that was begun and is not finished.",
     )
     dimensions: Dimensions | None = Field(

@@ -20,6 +20,7 @@ from models.errors import (
     LetterNotFound,
     LimitExceeded,
     MalformedJson,
+    MalformedMultipart,
     NewerRecord,
     NoEmbedWorker,
     NotAuthorized,
@@ -66,6 +67,9 @@ RULES: dict[type[VectorizeError], Rule] = {
     VectorizeError: Rule(500, "internal-error", "Internal error"),
     InvalidRequest: Rule(422, "invalid-request", "The request is not valid"),
     MalformedJson: Rule(400, "malformed-json", "The body is not valid JSON"),
+    MalformedMultipart: Rule(
+        400, "malformed-multipart", "The body is no whole multipart/form-data"
+    ),
     LimitExceeded: Rule(422, "limit-exceeded", "A limit was exceeded"),
     UnknownModel: Rule(422, "unknown-model", "The model is not on the allow list"),
     IdempotencyConflict: Rule(422, "idempotency-conflict", "The key was used with another body"),

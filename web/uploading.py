@@ -15,7 +15,7 @@ from models.errors import (
     BodyTooSlow,
     InvalidRequest,
     LimitExceeded,
-    MalformedJson,
+    MalformedMultipart,
     VectorizeError,
 )
 from models.states import TaskType
@@ -95,7 +95,7 @@ class Uploader:
         except TimeoutError as error:
             raise BodyTooSlow(limit_s=self._limits.body_timeout_s, setting=TIME_SETTING) from error
         except _BROKEN as error:
-            raise MalformedJson(reason="the body is no whole multipart/form-data") from error
+            raise MalformedMultipart from error
 
     async def _parts(self, reader: MultipartReader) -> Upload:
         upload, idle_s = Upload(), self._limits.body_timeout_s

@@ -1,5 +1,6 @@
 """The public record: what it takes, how it refuses, and what counts as the same body."""
 
+import math
 from typing import Any
 
 import pytest
@@ -38,8 +39,11 @@ BATCH: dict[str, Any] = {"task_type": "batch_vectorization", "data": ["a", "b"]}
         (TEXT | {"collection": "lower"}, "collection", "match pattern"),
         (TEXT | {"deadline_s": 0}, "deadline_s", "greater than 0"),
         (TEXT | {"deadline_s": -1}, "deadline_s", "greater than 0"),
-        (TEXT | {"deadline_s": "inf"}, "deadline_s", "finite"),
-        (TEXT | {"deadline_s": "nan"}, "deadline_s", "finite"),
+        (TEXT | {"deadline_s": math.inf}, "deadline_s", "finite"),
+        (TEXT | {"deadline_s": math.nan}, "deadline_s", "finite"),
+        (TEXT | {"deadline_s": "inf"}, "deadline_s", "valid number"),
+        (TEXT | {"deadline_s": "5"}, "deadline_s", "valid number"),
+        (TEXT | {"queue_timeout_s": True}, "queue_timeout_s", "valid number"),
         (TEXT | {"callback_url": "ftp://x"}, "callback_url", "http"),
         (TEXT | {"task_id": "a/b"}, "task_id", "match pattern"),
         (TEXT | {"task_id": "a\n"}, "task_id", "match pattern"),

@@ -263,15 +263,32 @@ async def test_only_a_form_is_an_upload_and_its_task_part_comes_once(site: Any) 
     assert (answer.status, answer.body["field"]) == (422, "task")
 
 
+@pytest.mark.parametrize(
+    "body, boundary",
+    [
+        (b"", "; boundary=x"),
+        (b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\nabc", "; boundary=x"),
+        (b"--y\r\nContent-Disposition: form-data; name=file\r\n\r\nabc", "; boundary=x"),
+        (b"x", ""),
+    ],
+    ids=["nothing", "cut in a file", "another boundary", "no boundary"],
+)
+async def test_an_upload_that_is_not_whole_is_said_to_be_no_multipart(
+    site: Any, body: bytes, boundary: str
+) -> None:
+    headers = {"Content-Type": f"multipart/form-data{boundary}"}
+    answer = await site.post("/tasks/upload", body, headers=headers)
+    assert (answer.status, answer.body["field"]) == (400, "body")
+    assert answer.body["type"] == "urn:vectorize:problem:malformed-multipart"
+    assert "JSON" not in answer.body["detail"]
+
+
 async def test_what_is_no_upload_is_refused(site: Any) -> None:
     answer = await site.post("/tasks/upload", {"file": "x"})
     assert (answer.status, answer.body["field"]) == (422, "Content-Type")
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    for body in (b"", b"--x\r\n", b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\nabc"):
-        answer = await site.post("/tasks/upload", body, headers=headers)
-        assert answer.status in {400, 422}, answer.body
-    answer = await site.post("/tasks/upload", b"x", headers={"Content-Type": "multipart/form-data"})
-    assert answer.status == 400
+    answer = await site.post("/tasks/upload", b"--x\r\n", headers=headers)
+    assert (answer.status, answer.body["field"]) == (422, "a part without a name")
     form = FormData()
     form.add_field("picture", b"x", filename="a")
     answer = await site._answer(await site.client.post("/tasks/upload", data=form))
