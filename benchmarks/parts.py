@@ -48,7 +48,7 @@ PARTS = {
     encoding.NAME: Part(encoding.TITLE, encoding.measure, 66, "service"),
     latency.NAME: Part(latency.TITLE, latency.measure, 82, "service"),
     rest.NAME: Part(rest.TITLE, rest.measure, 34, "service"),
-    documents.NAME: Part(documents.TITLE, documents.measure, 420, "service"),
+    documents.NAME: Part(documents.TITLE, documents.measure, 600, "service"),
     roofline.NAME: Part(roofline.TITLE, roofline.measure, 60, "encoder", servers=False),
     wire.NAME: Part(wire.TITLE, wire.measure, 60, "encoder", servers=False),
     encoder.NAME: Part(encoder.TITLE, encoder.measure, 300, "encoder", servers=False),
