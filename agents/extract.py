@@ -18,14 +18,8 @@ import structlog
 
 from models.documents import ChunkOptions, DocumentRefused, Extraction
 from models.errors import Unavailable, VectorizeError
-from models.events import DeadlinePassed, Event, Extracted, PagesRead, UnitStarted
-from models.extracting import (
-    Circumstances,
-    document_failed,
-    document_read,
-    images_read,
-    items_of,
-)
+from models.events import Extracted
+from models.extracting import items_of
 from models.files import FileOrder
 from models.image_units import image_units
 from models.manifests import KeptChunk
@@ -34,16 +28,18 @@ from models.states import ItemErrorCode
 from models.unit_making import unit_of
 from models.units import DocumentFacts, ImageFacts, ItemFailure, UnitItem
 from streams import figures
-from streams.codec import BadRecord, decode_file, encode, encode_unit
+from streams.codec import BadRecord, decode_file, encode_unit
 from streams.producing import acknowledged
 from streams.records import Record
+from streams.telling import Pages, Teller
 from streams.tools import StageTools
 from streams.turns import Turns
 
 log = structlog.get_logger("agents.extract")
 
 #: A reading that takes so long tells that it began; of a shorter one, what was read tells that too,
-#: and two records on the log (the event and the row) are spared.
+#: and two records on the log (the event and the row) are spared. A `queue_timeout_s` is over once a
+#: worker has the document, so there it is told at once.
 TOLD_AFTER_S = 0.5
 #: How often after that it tells how far it is, and looks whether it is still wanted.
 LOOK_AGAIN_S = 1.0
@@ -147,87 +143,6 @@ class CancelMarks(Protocol):
         """Those of `task_ids` that are marked; none when Redis is away."""
 
 
-@dataclass(slots=True)
-class _Pages:
-    """How far a document is read."""
-
-    read: int = 0
-    total: int | None = None
-    told: int = 0
-
-    def note(self, read: int, total: int | None) -> None:
-        """Take the reader's word."""
-        self.read, self.total = read, total
-
-    def news(self) -> bool:
-        """Whether there is more to tell than was told."""
-        found, self.told = self.read > self.told, self.read
-        return found
-
-
-class _Teller:
-    """Tells the task's row what happens to its document, from now on."""
-
-    def __init__(self, tools: StageTools, worker: str, order: FileOrder) -> None:
-        self._producer = tools.producer
-        self._topic = tools.names.events
-        self._clock = tools.clock
-        self._worker = worker
-        self._order = order
-        self._begun_ms = tools.clock.now_ms()
-
-    async def late(self) -> None:
-        """Its time is over."""
-        await self._tell(DeadlinePassed(task_id=self._order.task_id, at_ms=self._clock.now_ms()))
-
-    async def begun(self) -> None:
-        """A worker has it."""
-        task_id, at_ms = self._order.task_id, self._begun_ms
-        event = UnitStarted(task_id=task_id, at_ms=at_ms, unit=0, worker=self._worker)
-        await self._begin_to_tell(event)
-
-    async def pages(self, pages: _Pages) -> None:
-        """So far it is read, where that is news."""
-        if pages.news():
-            event = PagesRead(
-                task_id=self._order.task_id,
-                at_ms=self._clock.now_ms(),
-                source=self._order.source,
-                read=pages.read,
-                pages=pages.total,
-            )
-            await self._begin_to_tell(event)
-
-    async def failed(self, code: ItemErrorCode, message: str) -> None:
-        """It is the one item of its task, and it failed."""
-        figures.ITEMS_FAILED.labels(code).inc()
-        await self._tell(document_failed(self._order, code, message, told=self._now()))
-
-    async def read(self, found: Extraction, revision: Revision | None, *, units: int) -> Extracted:
-        """What it was read into; durable on return."""
-        kept = None if revision is None else revision.kept
-        event = document_read(self._order, found, kept, units=units, told=self._now())
-        await self._tell(event)
-        return event
-
-    async def images(self, found: Images, *, units: int) -> Extracted:
-        """The images that were read, and those that were not; durable on return."""
-        items, failures = found.items, found.failures
-        event = images_read(self._order, items, failures, units=units, told=self._now())
-        await self._tell(event)
-        return event
-
-    def _now(self) -> Circumstances:
-        return Circumstances(self._worker, self._begun_ms, self._clock.now_ms())
-
-    async def _tell(self, event: Event) -> None:
-        await self._producer.send(self._topic, event.task_id.encode(), encode(event))
-
-    async def _begin_to_tell(self, event: Event) -> None:
-        """Tell what is a courtesy: the work does not wait for it."""
-        await self._producer.begin(self._topic, event.task_id.encode(), encode(event))
-
-
 class Extract:
     """Takes records of `vectorize.files.<lane>`."""
 
@@ -260,7 +175,7 @@ class Extract:
         self._imaging = imaging
         self._revisions = revisions
         self._marks = marks
-        self._teller_of = partial(_Teller, tools, worker)
+        self._teller_of = partial(Teller, tools, worker)
 
     async def begin(self, record: Record) -> Awaitable[None]:
         """Take a file, to be read or closed; files are worked on beside each other."""
@@ -310,7 +225,7 @@ class Extract:
             else:
                 await self._hand_on_images(order, found, teller)
 
-    async def _wanted(self, order: FileOrder, teller: _Teller) -> bool:
+    async def _wanted(self, order: FileOrder, teller: Teller) -> bool:
         """Tell whether anybody still waits for this document; say so where its time is over."""
         now_ms = self._clock.now_ms()
         if order.deadline_ms is not None and now_ms >= order.deadline_ms:
@@ -322,13 +237,14 @@ class Extract:
         return order.task_id in await self._marks.cancelled([order.task_id])
 
     async def _read_unless_cancelled(
-        self, order: FileOrder, inline: bytes, teller: _Teller
+        self, order: FileOrder, inline: bytes, teller: Teller
     ) -> Extraction | Images | None:
         """Read, telling now and then how far; None: nobody wants it any more."""
-        pages = _Pages()
+        pages = Pages()
         reading = asyncio.ensure_future(self._read(order, inline, pages))
         try:
-            if not (await asyncio.wait({reading}, timeout=TOLD_AFTER_S))[0]:
+            quiet_s = TOLD_AFTER_S if order.queue_timeout_ms is None else 0
+            if not (await asyncio.wait({reading}, timeout=quiet_s))[0]:
                 await teller.begun()
             while not (await asyncio.wait({reading}, timeout=LOOK_AGAIN_S))[0]:
                 if not await self._wanted(order, teller):
@@ -341,7 +257,7 @@ class Extract:
             reading.cancel()
             await asyncio.wait({reading})
 
-    async def _read(self, order: FileOrder, inline: bytes, pages: _Pages) -> Extraction | Images:
+    async def _read(self, order: FileOrder, inline: bytes, pages: Pages) -> Extraction | Images:
         async with self._slot(order):
             if order.document.images is not None:
                 return await self._imaging.read(order, inline)
@@ -361,21 +277,21 @@ class Extract:
         return nullcontext()
 
     async def _hand_on(
-        self, partition: int, order: FileOrder, found: Extraction, teller: _Teller
+        self, partition: int, order: FileOrder, found: Extraction, teller: Teller
     ) -> None:
         """Tell what the task is made of, durably, then send its units."""
         revision = None
         if order.document.document_id is not None:
             revision = await self._revisions.compare(partition, order, found)
-        new = None if revision is None else revision.new
+        new, kept = (None, None) if revision is None else (revision.new, revision.kept)
         units = cut_items(items_of(order, found, new), order.document.batch_size, order.cut)
-        event = await teller.read(found, revision, units=len(units))
+        event = await teller.read(found, kept, units=len(units))
         figures.PAGES_READ.inc(found.pages or 1)
         await self._send_units(order, event, units)
 
-    async def _hand_on_images(self, order: FileOrder, found: Images, teller: _Teller) -> None:
+    async def _hand_on_images(self, order: FileOrder, found: Images, teller: Teller) -> None:
         units = image_units(found.items, order.cut)
-        event = await teller.images(found, units=len(units))
+        event = await teller.images(found.items, found.failures, units=len(units))
         figures.PAGES_READ.inc(len(found.items))
         await self._send_units(order, event, units)
 

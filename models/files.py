@@ -39,6 +39,9 @@ class FileOrder(BaseModel):
     submitted_ms: int
     sent_ms: int = Field(description="When it was sent to be read; queue wait counts from here.")
     deadline_ms: int | None = None
+    queue_timeout_ms: int | None = Field(
+        default=None, description="Where there is one, its begin is told at once: it ends that."
+    )
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     options: EncodeOptions = EncodeOptions()
     cut: Cut

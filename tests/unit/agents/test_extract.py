@@ -308,6 +308,20 @@ async def test_a_short_reading_is_told_with_what_was_read_and_since_when() -> No
     assert (bench.told.begun_ms, bench.told.at_ms) == (NOW_MS, NOW_MS)
 
 
+async def test_that_a_document_with_a_queue_timeout_was_begun_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.extract.TOLD_AFTER_S", 60.0)
+    bench = Bench()
+    bench.reader.gate.clear()
+    taking = asyncio.create_task(bench.take(queue_timeout_ms=30_000))
+    await seen(lambda: bool(bench.producer.sent))
+    assert kinds_of(bench.producer) == ["unit_started"]
+    bench.reader.gate.set()
+    await asyncio.wait_for(taking, 5)
+    assert kinds_of(bench.producer) == ["unit_started", "extracted"]
+
+
 async def test_a_reading_that_takes_long_tells_that_it_began_and_its_pages_and_ends_with_a_cancel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
