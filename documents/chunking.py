@@ -8,6 +8,7 @@ from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
 from documents.counting import counter_for
 from documents.pages import Heading, Page, is_blank
+from documents.refusals import prompt_too_long
 from models.documents import Chunk, ChunkOptions, Place
 
 #: A page is cut in blocks of so many characters: the splitter holds all borders of what it is
@@ -15,6 +16,8 @@ from models.documents import Chunk, ChunkOptions, Place
 BLOCK_CHARS = 262_144
 #: Longer chunks are cut further: some tokenizers call a word of any length one unknown token.
 CHARS_PER_TOKEN = 32
+#: What a prompt must leave of a chunk for the document's text: as much as the least `chunk_tokens`.
+LEAST_TOKENS = 8
 #: Different tokenizers and sizes that a child keeps ready.
 _KEPT = 8
 
@@ -23,10 +26,18 @@ class Cutter:
     """Cuts the pages of one document after another; remembers the headings of one."""
 
     def __init__(self, tokenizer: Path | None, options: ChunkOptions) -> None:
-        """`tokenizer` None: a token is a word between white space."""
+        """`tokenizer` None: a token is a word between white space.
+
+        Raises DocumentRefused where the prompt leaves no room for text.
+        """
         self._counter = counter_for(tokenizer)
+        self._prompt = options.prompt
         #: What the special tokens leave; a limit below them cannot be kept, and one token is.
-        self._capacity = max(1, options.tokens - self._counter.special)
+        self._room = max(1, options.tokens - self._counter.special)
+        #: And what the prompt leaves of that.
+        self._capacity = self._room - self._counter.exact(options.prompt)
+        if options.prompt and self._capacity < LEAST_TOKENS:
+            raise prompt_too_long(self._room - self._capacity, options.tokens)
         sizes = (self._capacity, min(options.overlap, self._capacity - 1))
         self._text = TextSplitter.from_callback(self._counter.quick, *sizes)
         self._markdown = MarkdownSplitter.from_callback(self._counter.quick, *sizes)
@@ -64,7 +75,7 @@ class Cutter:
 
     def _counted(self, start: int, text: str) -> Iterator[tuple[int, str]]:
         """Cut what has more tokens than its words have, counted one by one."""
-        if self._counter.exact(text) <= self._capacity or len(text) == 1:
+        if self._counter.exact(self._prompt + text) <= self._room or len(text) == 1:
             yield from self._fitting(start, text)
             return
         pieces = self._exact.chunk_indices(text)

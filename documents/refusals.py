@@ -40,6 +40,15 @@ def too_large(given: str, limit: str, setting: str) -> DocumentRefused:
     return DocumentRefused(ItemErrorCode.DOCUMENT_TOO_LARGE, message)
 
 
+def prompt_too_long(given: int, tokens: int) -> DocumentRefused:
+    """A chunk of so many `tokens` has hardly any room behind a prompt that has `given` of them."""
+    message = (
+        f"The prompt has {given:,} tokens, and a chunk of {tokens:,} has no room for text behind "
+        "it. Shorten the prompt, or raise chunk_tokens."
+    )
+    return DocumentRefused(ItemErrorCode.TEXT_TOO_LONG, message)
+
+
 def out_of_memory(memory_mb: int) -> DocumentRefused:
     """Reading it took more memory than one document may."""
     message = (

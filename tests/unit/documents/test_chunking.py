@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from documents.chunking import BLOCK_CHARS, Cutter, HeadingPath
 from documents.counting import TokenCounter
 from documents.pages import Heading, Page
-from models.documents import Chunk, ChunkOptions, ReadingLimits
+from models.documents import Chunk, ChunkOptions, DocumentRefused, ReadingLimits
 from models.states import ItemErrorCode
 from tests.unit.documents import making
 from tests.unit.documents.reading import chunks, extracted, refusal
@@ -38,6 +38,30 @@ def test_no_chunk_has_more_tokens_than_asked_for_with_special_ones(
     made = cut(page, minilm_tokenizer, options, markdown=markdown)
     assert made
     assert max(len(real.encode(chunk.text).ids) for chunk in made) <= tokens
+
+
+@pytest.mark.parametrize("prompt", ["passage: ", "Represent this passage of a contract:", "(" * 40])
+def test_no_chunk_has_more_tokens_than_asked_for_behind_its_prompt(
+    minilm_tokenizer: Path, prompt: str
+) -> None:
+    options = ChunkOptions(tokens=64, overlap=8, prompt=prompt)
+    real = Tokenizer.from_file(str(minilm_tokenizer))
+    real.no_truncation()
+    real.no_padding()
+    made = cut(Page(MIXED * 40), minilm_tokenizer, options)
+    counts = [len(real.encode(prompt + chunk.text).ids) for chunk in made]
+    assert max(counts) <= 64
+    assert max(counts) > 56  # the room there is, is used
+
+
+def test_a_prompt_that_leaves_no_room_for_text_is_refused_with_what_to_change(
+    minilm_tokenizer: Path,
+) -> None:
+    options = ChunkOptions(tokens=64, prompt="prompt " * 55)
+    with pytest.raises(DocumentRefused, match="55 tokens.*of 64.*raise chunk_tokens") as refused:
+        cut(Page(MIXED), minilm_tokenizer, options)
+    assert refused.value.code is ItemErrorCode.TEXT_TOO_LONG
+    assert cut(Page(MIXED), None, options.model_copy(update={"tokens": 63}))
 
 
 @pytest.mark.parametrize("overlap", [0, 8])
