@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pypdfium2  # type: ignore[import-untyped]  # ships no types; this file wraps what it uses
@@ -31,13 +32,16 @@ def opened(source: Source) -> Opened:
 def _document(content: bytes) -> Any:  # noqa: ANN401  (the library has no types)
     _forget_last_error()
     try:
-        return pypdfium2.PdfDocument(content)
+        document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             raise encrypted("a PDF with a password") from error
         if error.err_code == pypdfium2.raw.FPDF_ERR_SECURITY:
             raise encrypted("a PDF with a protection that is not known") from error
         raise unreadable("it is not a whole PDF, or its inner directory is broken") from error
+    with suppress(pypdfium2.PdfiumError):  # a form that is broken is no reason not to read the rest
+        document.init_forms()  # before any page is loaded
+    return document
 
 
 def _forget_last_error() -> None:
@@ -73,13 +77,37 @@ def _outline(document: Any) -> Outline:  # noqa: ANN401
 
 
 def _text(document: Any, index: int) -> str:  # noqa: ANN401
+    if document.formenv is not None:
+        _fill_in(document, index)
     page = document[index]
     try:
         layer = page.get_textpage()
         try:
-            text: str = layer.get_text_bounded()
+            text = _of_both(layer.get_text_bounded(), layer.get_text_range())
         finally:
             layer.close()
     finally:
         page.close()
     return clean(_BROKEN_WORD.sub("", text))
+
+
+def _fill_in(document: Any, index: int) -> None:  # noqa: ANN401
+    """Make what was filled into a form's fields text of their page."""
+    page = document[index]
+    try:
+        with suppress(pypdfium2.PdfiumError):
+            page.flatten()
+    finally:
+        page.close()
+
+
+def _of_both(bounded: str, whole: str) -> str:
+    """What stands within the page, with the line breaks of all there is where these are the same.
+
+    The first leaves out what lies beside the page, and in text that runs sideways its line breaks.
+    """
+    return whole if _letters(whole) == _letters(bounded) else bounded
+
+
+def _letters(text: str) -> str:
+    return "".join(_BROKEN_WORD.sub("", text).split())
