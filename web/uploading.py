@@ -166,7 +166,7 @@ class Uploader:
     def _check(self, upload: Upload) -> None:
         if not upload.files:
             raise InvalidRequest(field=FILE, reason="there is no part of this name; send a file")
-        for name in ("document_id", "task_id", "filename", "idempotency_key"):
+        for name in ("document_id", "task_id", "item_ids", "filename", "idempotency_key"):
             if len(upload.files) > 1 and name in upload.task:
                 raise InvalidRequest(field=f"{TASK}.{name}", reason="names one file, not several")
 

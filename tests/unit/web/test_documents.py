@@ -151,9 +151,15 @@ async def test_a_wrong_field_of_the_tasks_is_told_at_each_file(site: Any) -> Non
     assert (answer.status, answer.body["tasks"][0]["error"]["field"]) == (422, "chunk_tokens")
 
 
-async def test_one_name_is_not_for_several_files(site: Any) -> None:
-    answer = await site.upload(("a", SMALL), ("b", SMALL), task={"document_id": "d"})
-    assert (answer.status, answer.body["field"]) == (422, "task.document_id")
+@pytest.mark.parametrize(
+    "task",
+    [{"document_id": "d"}, {"task_type": "image_vectorization", "item_ids": ["a"]}],
+    ids=["a document's", "an image's"],
+)
+async def test_one_name_is_not_for_several_files(site: Any, task: dict[str, object]) -> None:
+    answer = await site.upload(("a", SMALL), ("b", SMALL), task=task)
+    assert (answer.status, answer.body["field"]) == (422, f"task.{list(task)[-1]}")
+    assert sent(site) == []
 
 
 async def test_a_key_is_one_for_each_file(site: Any) -> None:
