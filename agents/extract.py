@@ -20,7 +20,7 @@ from models.documents import ChunkOptions, DocumentRefused, Extraction
 from models.errors import Unavailable, VectorizeError
 from models.events import Extracted
 from models.extracting import items_of
-from models.files import FileOrder
+from models.files import FileOrder, Obtained
 from models.image_units import image_units
 from models.manifests import KeptChunk
 from models.splitting import cut_items
@@ -72,13 +72,13 @@ class Reading:
     turns: Turns
     """Those of the reader: urgent documents go first."""
 
-    async def read(self, order: FileOrder, content: bytes, progress: Progress) -> Extraction:
-        """Read a document when it is its turn."""
+    async def read(self, order: FileOrder, found: Obtained, progress: Progress) -> Extraction:
+        """Read a document when it is its turn; its server's name for it counts after the task's."""
         tokenizer = self.tokenizer_of(order.model)
         async with self.turns.turn(order.lane):
             return await self.reader.read(
-                content,
-                filename=order.document.filename,
+                found.content,
+                filename=order.document.filename or found.filename,
                 tokenizer=tokenizer,
                 options=order.document.chunks,
                 progress=progress,
@@ -88,7 +88,7 @@ class Reading:
 class Obtainer(Protocol):
     """Where documents come from."""
 
-    def content(self, order: FileOrder) -> AbstractAsyncContextManager[bytes]:
+    def content(self, order: FileOrder) -> AbstractAsyncContextManager[Obtained]:
         """The document, from elsewhere, for a block; raises DocumentRefused and Unavailable."""
 
 
@@ -262,9 +262,9 @@ class Extract:
             if order.document.images is not None:
                 return await self._imaging.read(order, inline)
             if order.document.comes_along:
-                return await self._reading.read(order, inline, pages.note)
-            async with self._obtainer.content(order) as content:
-                return await self._reading.read(order, content, pages.note)
+                return await self._reading.read(order, Obtained(inline), pages.note)
+            async with self._obtainer.content(order) as found:
+                return await self._reading.read(order, found, pages.note)
 
     def _slot(self, order: FileOrder) -> AbstractAsyncContextManager[None]:
         """What a task waits for before it asks for files from elsewhere."""

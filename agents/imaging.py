@@ -7,7 +7,7 @@ from typing import Protocol
 
 from models.clock import Clock
 from models.documents import ChunkOptions, DocumentRefused
-from models.files import FileOrder
+from models.files import FileOrder, Obtained
 from models.images import Pixels, PixelSpec
 from models.states import ItemErrorCode
 from models.units import DocumentFacts, ImageFacts, ItemFailure, UnitItem
@@ -29,7 +29,7 @@ class Preparer(Protocol):
 class Obtainer(Protocol):
     """Where images come from."""
 
-    def content(self, order: FileOrder) -> AbstractAsyncContextManager[bytes]:
+    def content(self, order: FileOrder) -> AbstractAsyncContextManager[Obtained]:
         """The file of an order, from elsewhere; raises DocumentRefused and Unavailable."""
 
 
@@ -90,8 +90,8 @@ class Imaging:
                 return DocumentRefused(ItemErrorCode.DOCUMENT_FETCH_FAILED, _TOOK_LONG)
             where = DocumentFacts(blob=image.blob, url=image.url, chunks=ChunkOptions(tokens=1))
             elsewhere = order.model_copy(update={"document": where})
-            async with self._obtainer.content(elsewhere) as content:
-                return await self._prepared(order, content, spec)
+            async with self._obtainer.content(elsewhere) as found:
+                return await self._prepared(order, found.content, spec)
         except DocumentRefused as refused:
             return refused
 

@@ -14,7 +14,7 @@ import structlog
 from models.blob_refs import BlobRef
 from models.documents import DocumentRefused
 from models.errors import BlobStoreUnavailable
-from models.files import FileOrder
+from models.files import FileOrder, Obtained
 from models.states import ItemErrorCode
 from stores.blob_errors import BlobFailed
 from stores.fetch_errors import FetchFailed, FetchTooLarge
@@ -32,6 +32,10 @@ class Fetched(Protocol):
     @property
     def size(self) -> int:
         """Its bytes."""
+
+    @property
+    def filename(self) -> str | None:
+        """What the server calls it, or else its URL: a bare name."""
 
     def read(self) -> bytes:
         """Take it into memory."""
@@ -72,7 +76,7 @@ class Obtainer:
         self._sleep = sleep
 
     @asynccontextmanager
-    async def content(self, order: FileOrder) -> AsyncIterator[bytes]:
+    async def content(self, order: FileOrder) -> AsyncIterator[Obtained]:
         """The document, which has its room until the block ends.
 
         Raises DocumentRefused, and BlobStoreUnavailable: try again later.
@@ -81,11 +85,11 @@ class Obtainer:
         if url is None:
             ref = BlobRef.parse(order.document.blob or "")
             async with self._room.taken(ref.size):
-                yield await self._read(ref)
+                yield Obtained(await self._read(ref))
             return
         with closing(await self._fetched(url, order.task_id)) as fetched:
             async with self._room.taken(fetched.size):
-                yield await asyncio.to_thread(fetched.read)
+                yield Obtained(await asyncio.to_thread(fetched.read), fetched.filename)
 
     async def _fetched(self, url: str, task_id: str) -> Fetched:
         for wait_s in (*ASK_AGAIN_S, None):

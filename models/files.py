@@ -1,5 +1,7 @@
 """A file on its way to be read: the header of a record on `vectorize.files.<lane>`."""
 
+from typing import NamedTuple
+
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from models.encoding import EncodeOptions
@@ -47,6 +49,14 @@ class FileOrder(BaseModel):
     cut: Cut
     document: DocumentFacts
     reading: str | None = Field(default=None, description="Known once it is read.")
+
+
+class Obtained(NamedTuple):
+    """A file from elsewhere."""
+
+    content: bytes
+    filename: str | None = None
+    """What the server that gave it calls it."""
 
 
 #: What a file takes over from its task, under the same names.

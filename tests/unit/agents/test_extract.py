@@ -21,7 +21,7 @@ from models.documents import (
 )
 from models.errors import BrokerUnavailable, UnknownModel
 from models.events import Extracted, PagesRead
-from models.files import FileOrder
+from models.files import FileOrder, Obtained
 from models.images import Pixels
 from models.manifests import KeptChunk
 from models.states import ItemErrorCode, Lane
@@ -150,14 +150,15 @@ class FakeObtainer:
 
     def __init__(self) -> None:
         self.found: bytes | Exception = b"from elsewhere"
+        self.filename: str | None = None
         self.asked: list[str | None] = []
 
     @asynccontextmanager
-    async def content(self, order: FileOrder) -> AsyncIterator[bytes]:
+    async def content(self, order: FileOrder) -> AsyncIterator[Obtained]:
         self.asked.append(order.document.url or order.document.blob)
         if isinstance(self.found, Exception):
             raise self.found
-        yield self.found
+        yield Obtained(self.found, self.filename)
 
 
 class Bench:

@@ -26,6 +26,19 @@ async def test_a_document_elsewhere_is_obtained_and_one_that_came_along_is_not()
     assert there.reader.asked[0][0] == b"from elsewhere"
 
 
+@pytest.mark.parametrize(
+    "own, servers, counts",
+    [(None, "notes.md", "notes.md"), ("a.txt", "b.md", "a.txt"), (None, None, None)],
+)
+async def test_what_a_server_calls_a_document_counts_where_its_task_does_not_say(
+    own: str | None, servers: str | None, counts: str | None
+) -> None:
+    bench = Bench()
+    bench.obtainer.filename = servers
+    await bench.take(document=ELSEWHERE | {"filename": own})
+    assert bench.reader.asked[0][1] == counts
+
+
 @pytest.mark.parametrize("where", [{"url": "https://x/"}, {"blob": str(BlobRef.of(b"x"))}])
 async def test_few_tasks_at_once_wait_for_images_from_elsewhere(where: dict[str, str]) -> None:
     bench = Bench()

@@ -10,7 +10,7 @@ from agents.imaging import Imaging
 from models.blob_refs import BlobRef
 from models.documents import ChunkOptions, DocumentRefused
 from models.errors import BlobStoreUnavailable
-from models.files import FileOrder
+from models.files import FileOrder, Obtained
 from models.images import Pixels, PixelSpec
 from models.states import ItemErrorCode
 from models.units import DocumentFacts, ImageFacts
@@ -41,13 +41,13 @@ class Desk:
         return Pixels(1, 1, content[:1] * 3)
 
     @asynccontextmanager
-    async def content(self, order: FileOrder) -> AsyncIterator[bytes]:
+    async def content(self, order: FileOrder) -> AsyncIterator[Obtained]:
         found = self.elsewhere["blob" if order.document.blob else "url"]
         self.clock.at_ms += self.fetch_ms
         if isinstance(found, Exception):
             raise found
         self.obtained = found
-        yield found
+        yield Obtained(found)
         self.obtained = None
 
     async def read(self, inline: bytes, *images: ImageFacts) -> Any:

@@ -25,6 +25,7 @@ PASSING, FINAL = FetchFailed("data: busy", transient=True), FetchFailed("data: n
 @dataclass
 class Fetched:
     content: bytes
+    filename: str | None = "notes.md"
     closed: bool = False
     was_read: bool = False
 
@@ -77,8 +78,8 @@ def asked_of(**where: str) -> FileOrder:
 
 async def obtained(servers: Servers, **where: str) -> bytes:
     obtainer = Obtainer(servers, servers, Room(1000), sleep=servers.sleep)
-    async with obtainer.content(asked_of(**where)) as content:
-        return content
+    async with obtainer.content(asked_of(**where)) as found:
+        return found.content
 
 
 async def test_a_blob_is_read_and_a_url_fetched() -> None:
@@ -94,8 +95,9 @@ async def test_what_was_fetched_waits_for_room_before_it_is_in_memory() -> None:
     obtainer = Obtainer(servers, servers, room)
 
     async def read() -> bytes:
-        async with obtainer.content(asked_of(url="https://x/")) as content:
-            return content
+        async with obtainer.content(asked_of(url="https://x/")) as found:
+            assert found.filename == "notes.md"
+            return found.content
 
     async with room.taken(9):
         reading = asyncio.create_task(read())
