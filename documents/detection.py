@@ -16,6 +16,7 @@ from models.documents import DocumentRefused, ReadingLimits
 PDF_MAGIC = b"%PDF-"
 #: As far in as the readers of PDF look for its first line.
 PDF_WITHIN = 1024
+_PDF_LINE = re.compile(rb"[\x00-\x08\n-\x1f]" + PDF_MAGIC)
 _PDF_END = b"startxref"
 _HEAD = 8192
 
@@ -86,10 +87,23 @@ def detect(content: bytes, ending: str, limits: ReadingLimits) -> Detected:
 
 
 def _is_pdf(content: bytes) -> bool:
-    """Its first line, or rubbish before it and the end that all of them have."""
+    """Its first line, or rubbish before it and the end that all of them have.
+
+    A text that tells of PDF may have both as well; but within a line, or it is text throughout.
+    """
     if content[:_HEAD].lstrip(b"\xef\xbb\xbf\0\t\n\f\r ").startswith(PDF_MAGIC):
         return True
-    return PDF_MAGIC in content[:PDF_WITHIN] and _PDF_END in content[-_HEAD:]
+    if _PDF_END not in content[-_HEAD:] or not _PDF_LINE.search(content[:PDF_WITHIN]):
+        return False
+    return not _is_utf8(content)
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _kind_of_zip(archive: Archive) -> Format:

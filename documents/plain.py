@@ -8,6 +8,13 @@ from documents.pages import HEADING_CHARS, Heading, Opened, Page, Source, clean,
 
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
 _ATX = re.compile(r" {0,3}(#{1,6})[ \t](.*)")
+#: Lines of YAML between two rules, from the first: comments, a key, then whatever may follow one.
+_FRONT_MATTER = re.compile(
+    r"""---\n (?: \#[^\n]*+\n )*+
+    (?: KEY[^\n]*+\n (?: (?: (?: KEY | [ \t#] | -[ ] ) [^\n]*+ )?+ \n )*+ )?+
+    ---[ \t]*+(?:\n|\Z)""".replace("KEY", r"[\w\"'] [^:\n]*+ :(?=\s)"),
+    re.VERBOSE,
+)
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 
 
@@ -22,11 +29,12 @@ def opened(source: Source) -> Opened:
 
 def headings_of(text: str) -> Iterator[Heading]:
     """The headings of a Markdown text, in order; none from within fences or front matter."""
-    front = text.find("\n---\n", 3) + 1 if text.startswith("---\n") else 0
+    front = _FRONT_MATTER.match(text)
+    front_end = front.end() if front else 0
     fence = ""
     at, last = 0, ""
     for line in text.split("\n"):
-        within = at <= front and front > 0
+        within = at < front_end
         mark = _FENCE.match(line)
         if mark and (not fence or (mark.group(1).startswith(fence))):
             fence = "" if fence else mark.group(1)

@@ -1,7 +1,12 @@
 """Which kind of plain text a text is. Pure: the content first, then the name's ending."""
 
+import csv
 import json
 import re
+from collections import Counter
+from io import StringIO
+from itertools import islice
+from typing import NamedTuple
 
 from documents.formats import Format
 
@@ -13,9 +18,12 @@ ENDINGS = {
     "html": Format.HTML, "htm": Format.HTML, "xhtml": Format.HTML,
     "eml": Format.EML, "txt": Format.TEXT, "text": Format.TEXT, "log": Format.TEXT,
 }  # fmt: skip
-DELIMITERS = ",;\t|"
-#: How much of a text is looked at.
+#: The last one stands in numbers and in prose: between equals it loses.
+DELIMITERS = "\t;|,"
+#: How much of a text is looked at, in characters: for its kind, for its rows, for its headers.
 _HEAD = 8192
+_TABLE_HEAD = 65_536
+_MAIL_HEAD = 262_144
 #: A table of fewer lines could as well be prose with commas.
 _CSV_LINES = 3
 _CSV_LOOKED_AT = 20
@@ -29,25 +37,43 @@ _HTML_START = re.compile(
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)
 _XML_CHARSET = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w-]{2,40})[\"']")
-_HEADER = re.compile(r"[!-9;-~]+:[ \t].*|[!-9;-~]+:$")
-_MAIL_HEADER = re.compile(
-    r"^(From|To|Subject|Date|Message-ID|Received|MIME-Version|Return-Path|Delivered-To):",
-    re.IGNORECASE | re.MULTILINE,
-)
+#: As Excel writes it, for itself.
+_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t]*(?:\r\n?|\n|\Z)', re.IGNORECASE)
+_FILLED_LINE = re.compile(r"\S[^\n]*")
+_BLANK_LINE = re.compile(r"\n\r?\n")
+_HEADER = re.compile(r"([!-9;-~]++):")
+#: What stands between the mails of a box, and before the first.
+_POSTMARK = re.compile(r"From [^\n]*+\n")
+_NEXT_MAIL = re.compile(r"\n\r?\nFrom [^\n]*+\n[!-9;-~]++:")
+_MAIL_NAMES = frozenset({
+    "from", "to", "subject", "date", "message-id", "received", "mime-version", "return-path",
+    "delivered-to",
+})  # fmt: skip
+#: So many of these make a mail of a text without a name.
 _MAIL_HEADERS = 3
 _MD_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _MD_OTHER = re.compile(r"^```|^[-*] \S|^\d+\. \S|\[[^\]\n]+\]\([^)\n]+\)", re.MULTILINE)
 
 
+class Table(NamedTuple):
+    """Rows as they stand in a text, and what separates their cells."""
+
+    rows: str
+    delimiter: str | None
+
+
 def kind_of_text(text: str, ending: str) -> Format:
     """Choose among the formats that are plain text."""
-    head = text[:_HEAD].lstrip("\ufeff")
+    text = text.lstrip("\ufeff")
+    head = text[:_HEAD]
     named = ENDINGS.get(ending)
     if _HTML_START.match(head) and named is not Format.MARKDOWN:
         return Format.HTML
+    if named in {Format.JSON, Format.NDJSON}:
+        return _json_kind(text, named) or named
     if named is Format.HTML and not _TAG.search(head):
         named = Format.TEXT
-    if named is Format.EML and not _is_mail(head, 1):
+    if named is Format.EML and not _is_mail(text, 1):
         named = Format.TEXT
     return named or _by_content(text, head)
 
@@ -55,48 +81,70 @@ def kind_of_text(text: str, ending: str) -> Format:
 def _by_content(text: str, head: str) -> Format:
     if head.lstrip()[:1] in {"{", "["} and (kind := _json_kind(text)):
         return kind
-    if _is_mail(head, _MAIL_HEADERS):
+    if _is_mail(text, _MAIL_HEADERS):
         return Format.EML
     if len(_MD_HEADING.findall(head)) >= _MD_HEADINGS and _MD_OTHER.search(head):
         return Format.MARKDOWN
-    return Format.CSV if delimiter_of(head) and _looks_like_table(head) else Format.TEXT
+    return Format.CSV if _looks_like_table(text) else Format.TEXT
 
 
 def html_charset(content: bytes) -> str | None:
     """The charset that a page states of itself in its first kilobyte."""
     head = content[:1024]
     found = _META_CHARSET.search(head) or _XML_CHARSET.search(head)
-    return found.group(1).decode("ascii") if found else None
+    stated = found.group(1).decode("ascii") if found else None
+    # In characters of two bytes it could not have been found there.
+    return None if stated and stated.lower().startswith("utf-16") else stated
 
 
-def delimiter_of(text: str) -> str | None:
-    """What separates the cells: the one of which the lines have equally many, most of all."""
-    lines = [line for line in text[:_HEAD].splitlines() if line.strip()][:_CSV_LOOKED_AT]
-    if len(text) > _HEAD and len(lines) > 1:
-        lines.pop()  # it may be cut off
-    counts = {mark: [line.count(mark) for line in lines] for mark in DELIMITERS}
-    even = {mark: min(found) for mark, found in counts.items() if found and min(found) > 0}
-    if not even:
-        return None
-    return max(even, key=lambda mark: (len(set(counts[mark])) == 1, even[mark]))
+def table_of(text: str) -> Table:
+    """The rows of a table, by the separator that its first line states or else by the likeliest."""
+    stated = _SEPARATOR.match(text)
+    if stated:
+        return Table(text[stated.end() :], stated.group(1))
+    return Table(text, _delimiter_of(text))
 
 
-def _looks_like_table(head: str) -> bool:
-    """Whether all first lines have the same number of cells, more than prose would."""
-    mark = delimiter_of(head)
-    lines = [line for line in head.splitlines() if line.strip()][:_CSV_LOOKED_AT]
-    if len(lines) == _CSV_LOOKED_AT or len(head) < _HEAD:
-        counts = {line.count(mark or ",") for line in lines}
-        return len(lines) >= _CSV_LINES and len(counts) == 1
-    return False
+def _delimiter_of(text: str) -> str | None:
+    """What gives most of the first rows as many cells, more than one; None: nothing does."""
+    best, most_alike = None, 0
+    for mark in DELIMITERS:
+        counts = _cell_counts(text, mark)
+        several = Counter(count for count in counts if count > 1)
+        alike = max(several.values(), default=0)
+        if several.total() > len(counts) / 2 and alike > most_alike:
+            best, most_alike = mark, alike
+    return best
 
 
-def _json_kind(text: str) -> Format | None:
-    if _is_json(text):
-        return Format.JSON
-    first, _, rest = text.lstrip().partition("\n")
-    second = rest.lstrip().partition("\n")[0]
-    return Format.NDJSON if second and _is_json(first) and _is_json(second) else None
+def _cell_counts(text: str, mark: str) -> list[int]:
+    """How many cells the first rows have where `mark` separates them."""
+    rows = csv.reader(StringIO(text[:_TABLE_HEAD], newline=""), delimiter=mark)
+    filled = (len(row) for row in rows if any(map(str.strip, row)))
+    try:
+        counts = list(islice(filled, _CSV_LOOKED_AT + 1))
+    except csv.Error:
+        return []
+    if len(text) > _TABLE_HEAD and 1 < len(counts) <= _CSV_LOOKED_AT:
+        counts.pop()  # it may be cut off
+    return counts[:_CSV_LOOKED_AT]
+
+
+def _looks_like_table(text: str) -> bool:
+    """Whether all first rows have the same number of cells, more than prose would."""
+    rows, mark = table_of(text)
+    counts = _cell_counts(rows, mark) if mark else []
+    enough = len(counts) == _CSV_LOOKED_AT or len(rows) <= _TABLE_HEAD
+    return enough and len(counts) >= _CSV_LINES and len(set(counts)) == 1
+
+
+def _json_kind(text: str, named: Format | None = None) -> Format | None:
+    """JSON or NDJSON; `named` where the text is neither, or might be both."""
+    lines = [found.group() for found in islice(_FILLED_LINE.finditer(text), 2)]
+    if all(map(_is_json, lines)):
+        return Format.NDJSON if len(lines) > 1 else named or Format.JSON
+    # Whether what is named JSON is any, its parser finds out.
+    return Format.JSON if named is Format.JSON or _is_json(text) else named
 
 
 def _is_json(text: str) -> bool:
@@ -107,9 +155,22 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _is_mail(head: str, least: int) -> bool:
+def _is_mail(text: str, least: int) -> bool:
     """Whether the text starts with a block of header lines, `least` of them those of mail."""
-    block = re.split(r"\r?\n\r?\n", head, maxsplit=1)[0]
-    lines = block.splitlines()
-    well_formed = all(_HEADER.match(line) or line[:1] in {" ", "\t"} for line in lines)
-    return well_formed and len({name.lower() for name in _MAIL_HEADER.findall(block)}) >= least
+    postmark = _POSTMARK.match(text)
+    if postmark and _NEXT_MAIL.search(text):
+        return False  # only the first of the mails would be read
+    lines = _header_block(text, postmark.end() if postmark else 0)
+    headers = [_HEADER.match(line) for line in lines if line[:1] not in {" ", "\t"}]
+    names = {header.group(1).lower() for header in headers if header}
+    return all(headers) and len(names & _MAIL_NAMES) >= least
+
+
+def _header_block(text: str, start: int) -> list[str]:
+    """The lines up to the first blank one; without the last where it may be cut off."""
+    end = start + _MAIL_HEAD
+    blank = _BLANK_LINE.search(text, start, end)
+    if blank:
+        return text[start : blank.start()].split("\n")
+    lines = text[start:end].rstrip("\n").split("\n")
+    return lines[:-1] if len(text) > end else lines

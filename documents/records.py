@@ -7,6 +7,10 @@ from typing import Any
 from documents.formats import Format
 from documents.pages import Opened, PageWriter, Source
 from documents.refusals import unreadable
+from models.documents import DocumentRefused
+
+#: So many more broken lines than whole ones: the rest is not tried.
+FAR_MORE_LINES = 1000
 
 # Whatever JSON may hold.
 _Json = Any
@@ -26,10 +30,29 @@ def _values(source: Source) -> Iterator[_Json]:
     text = source.text.removeprefix("\ufeff")
     if source.format is Format.JSON:
         yield _parsed(text, 1)
-        return
+    else:
+        yield from _values_of_lines(text)
+
+
+def _values_of_lines(text: str) -> Iterator[_Json]:
+    """The value of each line, a broken one's as it stands. Raises DocumentRefused if most are."""
+    whole = broken = 0
+    first: DocumentRefused | None = None
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield _parsed(line, number)
+        if not line.strip():
+            continue
+        value: _Json = line
+        try:
+            value = _parsed(line, number)
+            whole += 1
+        except DocumentRefused as refused:
+            first = first or refused
+            broken += 1
+        if broken > whole + FAR_MORE_LINES:
+            break
+        yield value
+    if first and broken >= whole:
+        raise first
 
 
 def _parsed(text: str, first_line: int) -> _Json:

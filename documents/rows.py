@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from io import StringIO
 
 from documents.pages import Opened, PageWriter, Source
-from documents.plain_kinds import delimiter_of
+from documents.plain_kinds import table_of
 from documents.refusals import unreadable
 
 
@@ -20,8 +20,9 @@ def opened(source: Source) -> Opened:
 def _rows(source: Source) -> Iterator[list[str]]:
     # The module's own limit, 131,072, is on cells; ours is on all of them together.
     csv.field_size_limit(max(source.limits.max_chars, 1))
-    lines = StringIO(source.text.removeprefix("\ufeff"), newline="")
+    table = table_of(source.text.removeprefix("\ufeff"))
+    lines = StringIO(table.rows, newline="")
     try:
-        yield from csv.reader(lines, delimiter=delimiter_of(source.text) or ",")
+        yield from csv.reader(lines, delimiter=table.delimiter or ",")
     except csv.Error as error:
         raise unreadable("its rows cannot be told apart") from error

@@ -118,10 +118,22 @@ def test_a_document_with_macros_is_refused_with_advice() -> None:
 def test_rubbish_before_a_pdf_is_forgiven() -> None:
     assert kind(b"\r\n\r\n" + MADE[Format.PDF]) is Format.PDF
     assert kind(b"HTTP/1.1 200 OK\r\n\r\n" + MADE[Format.PDF]) is Format.PDF
+    assert kind(b"\0\x08report.pdf" + bytes(116) + MADE[Format.PDF]) is Format.PDF
 
 
-def test_a_text_about_pdf_is_a_text() -> None:
-    assert kind(b"A file of that kind starts with %PDF-1.4.") is Format.TEXT
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"A file of that kind starts with %PDF-1.4.",
+        b"A PDF starts with %PDF-1.7 and names, by startxref, where its table is.",
+        "Größer: %PDF-1.7 is where it starts, and startxref where it ends.".encode("cp1252"),
+        b"A whole one:\n\n%PDF-1.4\n1 0 obj\n...\nstartxref\n9\n%%EOF\n\nThat was it.",
+        "Ein ganzes, größer:\n\n%PDF-1.4\n…\nstartxref\n9\n%%EOF\n".encode(),
+        b"\xe9t\xe9 " * 256 + b"\n%PDF-1.4\nstartxref\n",
+    ],
+)
+def test_a_text_about_pdf_is_a_text(text: bytes) -> None:
+    assert kind(text) is Format.TEXT
 
 
 def test_detection_opens_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
