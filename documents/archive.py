@@ -25,6 +25,9 @@ _ENCODING = re.compile(rb"^<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"'>]{0,40})
 #: All of them say `<!DOCTYPE` in the bytes of ASCII, with or without zero bytes between.
 _ENCODINGS = {b"utf-8", b"utf8", b"us-ascii", b"ascii", b"utf-16", b"utf-16le", b"utf-16be",
               b"iso-8859-1", b"windows-1252"}  # fmt: skip
+#: What a Mac keeps of a file beside it, under a name like its own: it starts as no XML does.
+_MAC_FOLDER = "__MACOSX/"
+_MAC_MAGIC = b"\0\5\x16\7"
 #: More than the longest thing that is looked for.
 _OVERLAP = 32
 _HEAD = 512
@@ -51,8 +54,8 @@ class Archive:
         return name in self._entries
 
     def names(self) -> list[str]:
-        """All names, in the directory's order."""
-        return list(self._entries)
+        """All names, in the directory's order, but for those that a Mac added."""
+        return [name for name in self._entries if not name.startswith(_MAC_FOLDER)]
 
     def read(self, name: str) -> bytes:
         """A member's bytes; none where it does not stand. Raises DocumentRefused."""
@@ -77,6 +80,8 @@ class Archive:
             watch = _DtdWatch() if xml(entry.filename) else None
             size = 0
             for part in self._inflated(entry):
+                if not size and part.startswith(_MAC_MAGIC):
+                    watch = None
                 size += len(part)
                 self._check_size(total + size)
                 if watch:
@@ -92,7 +97,7 @@ class Archive:
         """
         packed = BytesIO()
         with ZipFile(packed, "w", ZIP_STORED) as new:
-            for name in filter(keep, self._entries):
+            for name in filter(keep, self.names()):
                 new.writestr(ZipInfo(name), self.read(name))
         return packed.getvalue()
 
@@ -169,15 +174,15 @@ class _DtdWatch:
     """Looks for types and entities in the XML that passes by, in any charset that is allowed."""
 
     def __init__(self) -> None:
+        self._head = b""
         self._tail = b""
-        self._begun = False
 
     def feed(self, part: bytes) -> None:
         """Look through the next bytes of a member. Raises DocumentRefused."""
         plain = self._tail + part.replace(b"\0", b"")
-        if not self._begun:
-            self._begun = True
-            _check_encoding(plain[:_HEAD])
+        if len(self._head) < _HEAD:  # a part may be of no bytes, if whoever packed it wants so
+            self._head += plain[len(self._tail) :][:_HEAD]
+            _check_encoding(self._head)
         if _DTD.search(plain):
             raise unreadable("it declares XML entities or document types, which are not followed")
         self._tail = plain[-_OVERLAP:]

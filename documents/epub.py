@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from documents.archive import Archive
 from documents.charset import decode
-from documents.html import write_html
+from documents.html import write_chapter
 from documents.pages import Opened, Page, PageWriter, Source
 from documents.plain_kinds import html_charset
 from documents.refusals import encrypted, too_large, unreadable
@@ -82,10 +82,11 @@ def _locked(archive: Archive) -> set[str]:
 
 
 def _pages(archive: Archive, chapters: list[str], source: Source) -> Iterator[Page | PageFault]:
+    titles: set[str] = set()
     for number, name in enumerate(chapters, start=1):
         writer = PageWriter(source.room)
         try:
-            _write_chapter(archive.read(name), writer)
+            write_chapter(_text(archive.read(name)), writer, titles)
             yield writer.page(number)
         except DocumentRefused as refusal:
             if refusal.code is not ItemErrorCode.DOCUMENT_UNREADABLE:
@@ -94,9 +95,9 @@ def _pages(archive: Archive, chapters: list[str], source: Source) -> Iterator[Pa
             yield PageFault(page=number, message=message)
 
 
-def _write_chapter(content: bytes, writer: PageWriter) -> None:
-    """Write a chapter, of HTML. Raises DocumentRefused."""
+def _text(content: bytes) -> str:
+    """A chapter's HTML. Raises DocumentRefused."""
     decoded = decode(content, html_charset(content))
     if not content or decoded is None:
         raise unreadable("a chapter is missing or no text")
-    write_html(decoded.text, writer)
+    return decoded.text

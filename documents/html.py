@@ -25,6 +25,8 @@ _VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "
 _XHTML = re.compile(r"^\s*<\?xml|http://www\.w3\.org/1999/xhtml")
 _CLOSED_AT_ONCE = re.compile(r"<([A-Za-z][\w:-]*)([^<>]*)/>")
 _HEAD = 2048
+#: No longer than Markdown lets the number of a list entry be.
+_NUMBER = re.compile(r"\s*(-?[0-9]{1,9})(?![0-9])")
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -36,12 +38,77 @@ def opened(source: Source) -> Opened:
 
 
 def write_html(text: str, writer: PageWriter) -> None:
-    """Write the title and the body of a page of HTML. Raises DocumentRefused."""
+    """Write a page of HTML: its title, unless a heading says it, and its body.
+
+    Raises DocumentRefused.
+    """
     tree = LexborHTMLParser(_as_html(text))
+    title = _title(tree)
+    if title and not _is_said(title, _main_heading(tree.body)):
+        writer.heading(1, title)
+    _write_body(tree, writer)
+
+
+def write_chapter(text: str, writer: PageWriter, titles: set[str]) -> None:
+    """Write a chapter of a book, under its title where it has no heading of its own.
+
+    `titles` are those of the chapters before it, and get its own: one that comes again is the
+    book's, or that of a chapter in more than one file. Raises DocumentRefused.
+    """
+    tree = LexborHTMLParser(_as_html(text))
+    title = _title(tree)
+    if title and title not in titles and not _main_heading(tree.body):
+        writer.heading(1, title)
+    titles.add(title)
+    _write_body(tree, writer)
+
+
+def _title(tree: LexborHTMLParser) -> str:
     title = tree.css_first("head > title")
-    first = tree.css_first("h1")
-    if title and not (first and one_line(first.text()) == one_line(title.text())):
-        writer.paragraph(one_line(title.text()))
+    return one_line(title.text()) if title else ""
+
+
+def _main_heading(body: LexborNode | None) -> str:
+    """The first heading of the first level that has text, or the first of any; else nothing."""
+    if body is None:
+        return ""
+    # Few pages are gone through to their end for this.
+    enough = {"h1"} if body.css_first("h1") else _HEADINGS.keys()
+    first = ""
+    for tag, text in _headings(body):
+        if tag in enough:
+            return text
+        first = first or text
+    return first
+
+
+def _headings(body: LexborNode) -> Iterator[tuple[str, str]]:
+    """The headings that are written: their elements, and what they say."""
+    words: list[str] = []
+    open_headings = 0
+    for node, entering in _events(body):
+        if node.is_text_node and open_headings:
+            words.append(node.text_content or "")
+        elif node.tag in _HEADINGS:
+            open_headings += 1 if entering else -1
+            text = one_line("".join(words))
+            words.clear()
+            if not is_blank(text):
+                yield node.tag or "", text
+        elif open_headings and node.tag == "br":
+            words.append(" ")
+        elif open_headings and node.tag not in _INLINE:
+            words.clear()  # a block within a heading stands for itself
+
+
+def _is_said(title: str, heading: str) -> bool:
+    """Whether a title is a heading, maybe with the site's name behind it: `Page - Site`."""
+    title, heading = title.casefold(), heading.casefold()
+    rest = title.removeprefix(heading).lstrip()
+    return bool(heading) and title.startswith(heading) and not rest[:1].isalnum()
+
+
+def _write_body(tree: LexborHTMLParser, writer: PageWriter) -> None:
     if tree.body is not None:
         _Walk(writer).walk(tree.body)
 
@@ -97,12 +164,13 @@ class _Walk:
             self._words.append("" if tag in _INLINE else " ")
         else:
             self._flush()
-            self._begin(tag)
+            self._begin(node)
 
-    def _begin(self, tag: str | None) -> None:
+    def _begin(self, block: LexborNode) -> None:
         """Come to a block."""
+        tag = block.tag
         if tag in _LISTS:
-            self._lists.append(1 if tag == "ol" else None)
+            self._lists.append(_first_number(block) if tag == "ol" else None)
             self.writer.end_run()
         elif tag == "li":
             self._mark = self._next_mark()
@@ -166,6 +234,11 @@ class _Walk:
         text = "".join(self._words)
         self._words.clear()
         return text
+
+
+def _first_number(ordered: LexborNode) -> int:
+    stated = _NUMBER.match(ordered.attributes.get("start") or "")
+    return int(stated.group(1)) if stated else 1
 
 
 def _events(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from documents.office import checked_archive
 from documents.pages import Opened, PageWriter, Source
 from documents.refusals import encrypted, unreadable
-from documents.xml_walk import walk_xml
+from documents.xml_walk import walk_xml, whole_number
 
 _OASIS = "urn:oasis:names:tc:opendocument:xmlns:"
 _TEXT = f"{_OASIS}text:1.0 "
@@ -95,8 +95,8 @@ class _Walk:
         elif name == f"{_TEXT}list":
             self._lists += 1
         elif name == f"{_TEXT}s":
-            count = attributes.get(f"{_TEXT}c", "1")
-            self.say(" " * min(int(count) if count.isdigit() else 1, _MAX_SPACES))
+            count = whole_number(attributes.get(f"{_TEXT}c"))
+            self.say(" " * min(1 if count is None else count, _MAX_SPACES))
         elif name in _GAPS:
             self.say(_GAPS[name])
         elif name == f"{_TABLE}table-cell":
@@ -136,8 +136,8 @@ class _Walk:
 
     def _level(self, name: str, attributes: Mapping[str, str]) -> int:
         if name == f"{_TEXT}h":
-            told = attributes.get(f"{_TEXT}outline-level", "1")
-            return int(told) if told.isdigit() else 1
+            told = whole_number(attributes.get(f"{_TEXT}outline-level"))
+            return 1 if told is None else told
         return int(attributes.get(f"{_TEXT}style-name") in self._titles)
 
     def _leave_cell(self) -> None:

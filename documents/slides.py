@@ -84,7 +84,7 @@ def _shapes(shapes: Any, depth: int) -> Iterator[_Shape]:  # noqa: ANN401
 
 
 def _is_title(shape: _Shape, title: _Shape | None) -> bool:
-    return title is not None and shape.shape_id == title.shape_id
+    return title is not None and shape.element is title.element
 
 
 def _is_repeated(shape: _Shape) -> bool:

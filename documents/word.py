@@ -19,11 +19,13 @@ from docx.oxml.parser import parse_xml
 from documents.office import checked_archive
 from documents.pages import Opened, PageWriter, Source
 from documents.refusals import unreadable
+from documents.xml_walk import whole_number
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _TEXTS = {f"{_W}t": None, f"{_W}tab": "\t", f"{_W}br": "\n", f"{_W}cr": "\n",
-          f"{_W}noBreakHyphen": "-"}  # fmt: skip
+          f"{_W}noBreakHyphen": "-", f"{_MATH}t": None}  # fmt: skip
 #: Deleted and moved text, drawings said twice, and what describes a thing instead of being it.
 _SKIPPED = {_FALLBACK, f"{_W}del", f"{_W}moveFrom", f"{_W}pPr", f"{_W}rPr", f"{_W}instrText",
             f"{_W}sectPr", f"{_W}tblPr", f"{_W}tblGrid", f"{_W}trPr", f"{_W}tcPr",
@@ -66,23 +68,43 @@ class _Styles:
 
     def __init__(self, document: Document) -> None:
         self.levels: dict[str, int] = {}
-        self.lists: set[str] = set()
+        """0: it is no heading."""
+        self.lists: dict[str, int] = {}
+        """1: it is in a list."""
+        bases: dict[str, str] = {}
         for style in document.styles.element.iterfind(f"{_W}style"):
-            self._learn(style)
+            key = style.get(f"{_W}styleId") or ""
+            self._learn(key, style)
+            if base := _value(style, "basedOn"):
+                bases[key] = base
+        _inherit(self.levels, bases)
+        _inherit(self.lists, bases)
 
-    def _learn(self, style: _Element) -> None:
-        key = style.get(f"{_W}styleId") or ""
+    def _learn(self, key: str, style: _Element) -> None:
+        """Note what a style says itself."""
         name = _value(style, "name") or ""
         level = _HEADING_STYLE.match(name)
-        outline = _value(style, f"pPr/{_W}outlineLvl")
+        outline = _number(style, f"pPr/{_W}outlineLvl")
         if level:
             self.levels[key] = int(level.group(1))
         elif name.lower() in _TITLE_STYLES:
             self.levels[key] = _TITLE_STYLES[name.lower()]
-        elif outline and outline.isdigit() and int(outline) < _BODY_LEVEL:
-            self.levels[key] = int(outline) + 1
-        elif _LIST_STYLE.match(name):
-            self.lists.add(key)
+        elif outline is not None:
+            self.levels[key] = outline + 1 if outline < _BODY_LEVEL else 0
+        if _LIST_STYLE.match(name):
+            self.lists[key] = 1
+
+
+def _inherit(told: dict[str, int], bases: dict[str, str]) -> None:
+    """Give each style that says nothing what the style says that it is based on, or 0."""
+    for style in bases:
+        chain: list[str] = []
+        above = style
+        while above in bases and above not in told:
+            told[above] = 0  # where the chain is a loop, it ends here
+            chain.append(above)
+            above = bases[above]
+        told.update(dict.fromkeys(chain, told.get(above, 0)))
 
 
 class _Writing:
@@ -107,14 +129,14 @@ class _Writing:
         numbering = paragraph.find(f"{_W}pPr/{_W}numPr")
         if level:
             self._writer.heading(level, text)
-        elif numbering is not None or style in self._styles.lists:
-            depth = None if numbering is None else _value(numbering, "ilvl")
-            self._writer.item(text, int(depth) if depth and depth.isdigit() else 0)
+        elif numbering is not None or self._styles.lists.get(style):
+            depth = None if numbering is None else _number(numbering, "ilvl")
+            self._writer.item(text, depth or 0)
         else:
             self._writer.paragraph(text)
         for box in paragraph.iter(_BOX):
             if not _is_within(box, _FALLBACK, paragraph):
-                self._writer.paragraph("\n".join(map(_text, box.iter(f"{_W}p"))))
+                self._writer.paragraph("\n".join(map(_text, _paragraphs(box))))
 
     def _table(self, table: _Element) -> None:
         """Write one row a line; a table within a cell becomes text of the cell."""
@@ -147,7 +169,14 @@ def _cells(row: _Element) -> Iterator[_Element]:
 
 
 def _cell_text(cell: _Element) -> str:
-    return " ".join(filter(None, map(_text, cell.iter(f"{_W}p"))))
+    return " ".join(filter(None, map(_text, _paragraphs(cell))))
+
+
+def _paragraphs(parent: _Element) -> Iterator[_Element]:
+    """All paragraphs below an element, those in boxes and tables too, and none of them twice."""
+    for paragraph in parent.iter(f"{_W}p"):
+        if not _is_within(paragraph, _FALLBACK, parent):
+            yield paragraph
 
 
 def _text(paragraph: _Element) -> str:
@@ -165,13 +194,17 @@ def _text(paragraph: _Element) -> str:
 
 def _outline(paragraph: _Element) -> int | None:
     """The level that a paragraph gives itself, from 1."""
-    told = _value(paragraph, f"pPr/{_W}outlineLvl")
-    return int(told) + 1 if told and told.isdigit() and int(told) < _BODY_LEVEL else None
+    told = _number(paragraph, f"pPr/{_W}outlineLvl")
+    return told + 1 if told is not None and told < _BODY_LEVEL else None
 
 
 def _value(element: _Element, path: str) -> str | None:
     found = element.find(_W + path)
     return None if found is None else found.get(f"{_W}val")
+
+
+def _number(element: _Element, path: str) -> int | None:
+    return whole_number(_value(element, path))
 
 
 def _is_within(element: _Element, tag: str, top: _Element) -> bool:

@@ -1,5 +1,6 @@
 """XML without a tree: events from expat, which follows no entity and opens no other file."""
 
+import re
 from collections.abc import Callable, Mapping
 from xml.parsers import expat
 
@@ -8,6 +9,8 @@ from documents.refusals import unreadable
 Start = Callable[[str, Mapping[str, str]], None]
 End = Callable[[str], None]
 Text = Callable[[str], None]
+
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def walk_xml(
@@ -27,6 +30,11 @@ def walk_xml(
         parser.Parse(content, True)  # noqa: FBT003  (the C function takes no names)
     except expat.ExpatError as error:
         raise unreadable("a part of it is not well-formed XML") from error
+
+
+def whole_number(told: str | None) -> int | None:
+    """A number that an attribute says; None where it says none, or one of absurd length."""
+    return int(told) if told and _WHOLE_NUMBER.fullmatch(told) else None
 
 
 def _refuse_entity(*_: object) -> None:

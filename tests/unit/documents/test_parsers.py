@@ -1,5 +1,10 @@
 """Each format's structure survives as text: headings, lists, tables, pages."""
 
+import posixpath
+import re
+from io import BytesIO
+from zipfile import ZipFile
+
 import pytest
 
 from documents.pages import Heading
@@ -48,6 +53,15 @@ def test_a_presentation_is_read_slide_by_slide() -> None:
     assert (first.number, second.number) == (1, 2)
 
 
+def test_a_shape_with_the_number_of_the_title_is_read() -> None:
+    """Programs that copy shapes give some of them the same number."""
+    content = making.rezipped(
+        making.slides(),
+        lambda _, part: re.sub(rb'<p:cNvPr id="\d+"', b'<p:cNvPr id="2"', part),
+    )
+    assert [page.text for page in pages(content)] == [page.text for page in pages(making.slides())]
+
+
 def test_a_workbook_is_read_sheet_by_sheet() -> None:
     rows: list[list[object]] = [["name", "size"], ["ant\nqueen", 1.5], [], ["", 3.0], [True]]
     first, second = pages(making.workbook({"Data": rows, "Empty": []}))
@@ -70,6 +84,13 @@ def test_an_open_document_keeps_headings_lists_and_tables() -> None:
     [page] = pages(making.odt(body))
     assert page.text == "## Head\n\ntwo  words\n\n- one\n  - deeper\n\na b | c"
     assert page.headings == (Heading(2, "Head", 0),)
+
+
+@pytest.mark.parametrize("told", ["²", "9" * 5_000, "-1", ""])
+def test_a_number_that_is_none_costs_an_open_document_no_text(told: str) -> None:
+    head = f'<text:h text:outline-level="{told}">Head</text:h>'
+    body = f'{head}<text:p>a<text:s text:c="{told}"/>b</text:p>'
+    assert text(making.odt(body)) == "# Head\n\na b"
 
 
 def test_an_open_spreadsheet_is_read() -> None:
@@ -108,13 +129,10 @@ def test_html_is_read_as_a_person_would_see_it() -> None:
       <table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td><p>2</p><p>3</p></td></tr></table>
       <pre>x\n  y</pre><noscript>no</noscript><template>no</template></body></html>"""
     assert text(page) == (
-        "The title\n\n# A & B\n\none bold line\nnext\n\n- first\n\n  1. deep\n  2. er\n- second\n\n"
+        "# The title\n\n# A & B\n\none bold line\nnext\n\n"
+        "- first\n\n  1. deep\n  2. er\n- second\n\n"
         "a | b\n1 | 2 3\n\n```\nx\n  y\n```"
     )
-
-
-def test_a_title_that_is_the_first_heading_is_said_once() -> None:
-    assert text(b"<html><head><title>T</title></head><h1> T </h1>x</html>") == "# T\n\nx"
 
 
 def test_html_is_read_in_the_charset_it_states() -> None:
@@ -136,21 +154,53 @@ def test_an_old_workbook_is_read() -> None:
     assert (page.sheet, page.text) == ("Data", "name | 1.5\ngrößer | 2")
 
 
-def test_a_mail_is_its_headers_its_text_and_the_names_of_what_is_attached() -> None:
-    assert text(making.mail(plain="Hello\n\nthere", html="<p>no</p>")) == (
-        "Subject: Grüße aus Köln\nFrom: Ann <ann@example.org>\nTo: bob@example.org\n"
-        "Date: Mon, 05 Jan 2026 10:00:00 +0000\n\nHello\n\nthere\n\nAttachment: cat.png"
-    )
-
-
-def test_a_mail_without_plain_text_is_read_from_its_html() -> None:
-    assert "Hi you" in text(making.mail(html="<p>Hi <b>you</b></p>"))
-
-
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 def test_rows_are_told_apart_by_the_mark_they_have_in_common(mark: str) -> None:
     table = f'name{mark}size\n"a{mark}nt"{mark}3\n\n'.encode()
     assert text(table, "csv") == f"name | size\n{f'a{mark}nt'.replace(TAB, ' ')} | 3"
+
+
+FORK = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X" + b"<!DOCTYPE plist>"
+"""What a Mac keeps beside a file: no XML, whatever the file beside it is."""
+
+
+def packed_on_a_mac(content: bytes, beside: bytes) -> bytes:
+    """The archive with something beside each of its members."""
+    with ZipFile(BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    forks = {f"__MACOSX/{posixpath.dirname(name)}/._{posixpath.basename(name)}" for name in members}
+    return making.zipped({**members, **dict.fromkeys(sorted(forks), beside)})
+
+
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        (making.word(), "All is well"),
+        (making.slides(), "say it slowly"),
+        (making.workbook({"A": [["cell"]]}), "cell"),
+        (making.ods([["cell"]]), "cell"),
+        (making.odt("<text:p>text</text:p>"), "text"),
+        (making.epub({"a": "<p>text</p>"}), "text"),
+    ],
+)
+def test_an_archive_that_a_mac_packed_again_is_read(content: bytes, told: str) -> None:
+    assert told in pages(packed_on_a_mac(content, FORK))[0].text
+
+
+def test_what_only_lies_where_a_mac_puts_its_own_is_looked_at() -> None:
+    refused = refusal(packed_on_a_mac(making.word(), b"<!DOCTYPE x>"))
+    assert refused.code is ItemErrorCode.DOCUMENT_UNREADABLE
+    assert "types" in refused.message
+
+
+def test_the_charset_of_xml_is_looked_at_however_few_bytes_come_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("documents.archive._STEP", 3)
+    content = making.rezipped(
+        making.word(), lambda _, part: part.replace(b"encoding='UTF-8'", b"encoding='UTF-7'")
+    )
+    assert "charset" in refusal(content).message
 
 
 def test_json_becomes_a_line_a_value() -> None:
