@@ -16,8 +16,6 @@ from models.documents import Chunk, ChunkOptions, Place
 BLOCK_CHARS = 262_144
 #: Longer chunks are cut further: some tokenizers call a word of any length one unknown token.
 CHARS_PER_TOKEN = 32
-#: What a prompt must leave of a chunk for the document's text: as much as the least `chunk_tokens`.
-LEAST_TOKENS = 8
 #: Different tokenizers and sizes that a child keeps ready.
 _KEPT = 8
 
@@ -36,7 +34,7 @@ class Cutter:
         self._room = max(1, options.tokens - self._counter.special)
         #: And what the prompt leaves of that.
         self._capacity = self._room - self._counter.exact(options.prompt)
-        if options.prompt and self._capacity < LEAST_TOKENS:
+        if self._capacity < 1:
             raise prompt_too_long(self._room - self._capacity, options.tokens)
         sizes = (self._capacity, min(options.overlap, self._capacity - 1))
         self._text = TextSplitter.from_callback(self._counter.quick, *sizes)

@@ -18,6 +18,7 @@ PDF_MAGIC = b"%PDF-"
 PDF_WITHIN = 1024
 _PDF_LINE = re.compile(rb"[\x00-\x08\n-\x1f]" + PDF_MAGIC)
 _PDF_END = b"startxref"
+_PDF_LAST_LINES = re.compile(rb"startxref\s+\d+\s+%%EOF[\s\0]*\Z")
 _HEAD = 8192
 
 _CONTENT_TYPES = "[Content_Types].xml"
@@ -89,13 +90,18 @@ def detect(content: bytes, ending: str, limits: ReadingLimits) -> Detected:
 def _is_pdf(content: bytes) -> bool:
     """Its first line, or rubbish before it and the end that all of them have.
 
-    A text that tells of PDF may have both as well; but within a line, or it is text throughout.
+    A text that tells of PDF may have both as well; but within a line, or it is text throughout and
+    does not end as a PDF does.
     """
     if content[:_HEAD].lstrip(b"\xef\xbb\xbf\0\t\n\f\r ").startswith(PDF_MAGIC):
         return True
-    if _PDF_END not in content[-_HEAD:] or not _PDF_LINE.search(content[:PDF_WITHIN]):
+    start, end = content[:PDF_WITHIN], content[-_HEAD:]
+    if PDF_MAGIC not in start or _PDF_END not in end:
         return False
-    return not _is_utf8(content)
+    line = _PDF_LINE.search(start) is not None
+    if _PDF_LAST_LINES.search(end):
+        return (line and content.isascii()) or not _is_utf8(content)
+    return line and not _is_utf8(content)
 
 
 def _is_utf8(content: bytes) -> bool:

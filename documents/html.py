@@ -27,6 +27,8 @@ _CLOSED_AT_ONCE = re.compile(r"<([A-Za-z][\w:-]*)([^<>]*)/>")
 _HEAD = 2048
 #: No longer than Markdown lets the number of a list entry be.
 _NUMBER = re.compile(r"\s*(-?[0-9]{1,9})(?![0-9])")
+#: What stands between a page's title and its site's name.
+_BEFORE_SITE = re.compile(r"\s+[-–—|·•»:]\s|\s*\|")
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -85,8 +87,12 @@ def _main_heading(body: LexborNode | None) -> str:
 def _headings(body: LexborNode) -> Iterator[tuple[str, str]]:
     """The headings that are written: their elements, and what they say."""
     words: list[str] = []
-    open_headings = 0
+    open_headings = cells = 0
     for node, entering in _events(body):
+        if node.tag in _CELLS:
+            cells += 1 if entering else -1
+        if cells:
+            continue  # a heading in a cell is written as the cell's text
         if node.is_text_node and open_headings:
             words.append(node.text_content or "")
         elif node.tag in _HEADINGS:
@@ -104,8 +110,10 @@ def _headings(body: LexborNode) -> Iterator[tuple[str, str]]:
 def _is_said(title: str, heading: str) -> bool:
     """Whether a title is a heading, maybe with the site's name behind it: `Page - Site`."""
     title, heading = title.casefold(), heading.casefold()
-    rest = title.removeprefix(heading).lstrip()
-    return bool(heading) and title.startswith(heading) and not rest[:1].isalnum()
+    if not heading or not title.startswith(heading):
+        return False
+    rest = title.removeprefix(heading)
+    return not rest or _BEFORE_SITE.match(rest) is not None
 
 
 def _write_body(tree: LexborHTMLParser, writer: PageWriter) -> None:

@@ -9,7 +9,7 @@ from typing import cast
 
 from documents.charset import decode
 from documents.html import write_html
-from documents.pages import Opened, PageWriter, Source, is_blank
+from documents.pages import Opened, PageWriter, Source, is_blank, one_line
 from documents.refusals import unreadable
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")
@@ -33,8 +33,20 @@ def opened(source: Source) -> Opened:
 
 
 def _write_headers(message: EmailMessage, writer: PageWriter) -> None:
-    lines = [f"{name}: {message[name]}" for name in _HEADERS if message[name]]
-    writer.paragraph("\n".join(lines))
+    told = ((name, _header(message, name)) for name in _HEADERS)
+    writer.paragraph("\n".join(f"{name}: {value}" for name, value in told if value))
+
+
+def _header(message: EmailMessage, name: str) -> str | None:
+    """A header as it is meant, or as it stands where its addresses are none."""
+    try:
+        told = message[name]
+    except Exception:  # noqa: BLE001  # on hostile ones the library's parser raises what it likes
+        told = "<>"
+    if told is not None and "<>" in told:
+        raw = (value for key, value in message.raw_items() if key.lower() == name.lower())
+        return one_line(str(next(raw, "")))
+    return told
 
 
 def _write_parts(message: EmailMessage, writer: PageWriter) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 
 from documents.formats import Format
 from documents.refusals import too_large
@@ -11,6 +12,8 @@ from models.documents import PageFault, ReadingLimits
 #: A longer heading is a paragraph in a heading's style: its name is cut, its text is kept.
 HEADING_CHARS = 200
 HEADING_LEVELS = 6
+#: So many empty cells in a row of a table keep their places; more say no more.
+MOST_EMPTY_CELLS = 8
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 #: Characters that no text is made of: controls, lone halves of pairs, marks of byte order.
@@ -131,11 +134,14 @@ class PageWriter:
             self._add(f"{'  ' * min(depth, HEADING_LEVELS)}{mark} {text}", "list")
 
     def row(self, cells: Sequence[str]) -> None:
-        """Add a row of a table, unless all its cells are empty; empty ones at its end go."""
-        told = [one_line(cell) for cell in cells]
+        """Add a row of a table, unless all its cells are empty; empty ones at its end go.
+
+        Of many in a row few stay: one stray cell far to the right would make chunks of nothing.
+        """
+        told = [one_line(cell) if cell else "" for cell in cells]
         while told and not told[-1]:
             told.pop()
-        self._add(" | ".join(told), "table")
+        self._add(" | ".join(_without_wastes(told)), "table")
 
     def code(self, text: str) -> None:
         """Add preformatted text as it stands."""
@@ -161,6 +167,11 @@ class PageWriter:
         self._pieces += (gap, block)
         self._length += len(gap) + len(block)
         self._run = run
+
+
+def _without_wastes(cells: Sequence[str]) -> Iterator[str]:
+    for filled, run in groupby(cells, bool):
+        yield from islice(run, None if filled else MOST_EMPTY_CELLS)
 
 
 def _stripped_lines(text: str) -> str:

@@ -2,19 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from documents.formats import Format
 from documents.pages import HEADING_CHARS, Heading, Opened, Page, Source, clean, is_blank
 
-_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+#: Behind one of backticks stands no other, or it is code within a line.
+_FENCE = re.compile(r" {0,3}(```+(?=[^`]*$)|~~~+)")
 _ATX = re.compile(r" {0,3}(#{1,6})[ \t](.*)")
-#: Lines of YAML between two rules, from the first: comments, a key, then whatever may follow one.
-_FRONT_MATTER = re.compile(
-    r"""---\n (?: \#[^\n]*+\n )*+
-    (?: KEY[^\n]*+\n (?: (?: (?: KEY | [ \t#] | -[ ] ) [^\n]*+ )?+ \n )*+ )?+
-    ---[ \t]*+(?:\n|\Z)""".replace("KEY", r"[\w\"'] [^:\n]*+ :(?=\s)"),
-    re.VERBOSE,
-)
+#: A rule by itself, and what YAML between two of them begins with: a key, an entry, a mapping.
+_RULE = re.compile(r"^---[ \t]*$", re.MULTILINE)
+_YAML = re.compile(r"[\w\"'$@<][^\n]*?:(?=\s|$)|-(?: |$)|\{")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 
 
@@ -29,19 +27,34 @@ def opened(source: Source) -> Opened:
 
 def headings_of(text: str) -> Iterator[Heading]:
     """The headings of a Markdown text, in order; none from within fences or front matter."""
-    front = _FRONT_MATTER.match(text)
-    front_end = front.end() if front else 0
+    front_end = _front_matter_end(text)
     fence = ""
     at, last = 0, ""
     for line in text.split("\n"):
         within = at < front_end
         mark = _FENCE.match(line)
-        if mark and (not fence or (mark.group(1).startswith(fence))):
+        closing = mark and mark.group(1).startswith(fence) and is_blank(line[mark.end() :])
+        if mark and (closing or not fence):
             fence = "" if fence else mark.group(1)
         elif not fence and not within:
             yield from _heading(line, last, at)
         last = "" if fence or within else line
         at += len(line) + 1
+
+
+def _front_matter_end(text: str) -> int:
+    """Where a text goes on behind front matter, which is YAML between two rules; 0: it has none."""
+    end = _RULE.search(text, len("---\n")) if text.startswith("---\n") else None
+    if end is None:
+        return 0
+    lines = text[len("---\n") : end.start()].splitlines()
+    comments = [*takewhile(lambda line: line.startswith("#"), lines)]
+    others = lines[len(comments) :]
+    if comments:  # a blank line behind them makes them headings
+        is_yaml = not others or _YAML.match(others[0]) is not None
+    else:
+        is_yaml = _YAML.match(next(filter(None, others), "")) is not None
+    return end.end() if is_yaml else 0
 
 
 def _heading(line: str, last: str, at: int) -> Iterator[Heading]:

@@ -18,8 +18,10 @@ ENDINGS = {
     "html": Format.HTML, "htm": Format.HTML, "xhtml": Format.HTML,
     "eml": Format.EML, "txt": Format.TEXT, "text": Format.TEXT, "log": Format.TEXT,
 }  # fmt: skip
-#: The last one stands in numbers and in prose: between equals it loses.
-DELIMITERS = "\t;|,"
+#: Between equals the earlier wins; a comma that stands in numbers loses to all.
+DELIMITERS = "\t,;|"
+_DELIMITERS_BESIDE_DECIMALS = "\t;|,"
+_DECIMAL = re.compile(r"\d,\d")
 #: How much of a text is looked at, in characters: for its kind, for its rows, for its headers.
 _HEAD = 8192
 _TABLE_HEAD = 65_536
@@ -106,15 +108,23 @@ def table_of(text: str) -> Table:
 
 
 def _delimiter_of(text: str) -> str | None:
-    """What gives most of the first rows as many cells, more than one; None: nothing does."""
-    best, most_alike = None, 0
-    for mark in DELIMITERS:
+    """What gives most of the first rows as many cells, more than one; None: nothing does.
+
+    One that the first row has goes before others: they stand within cells.
+    """
+    best, most = None, (False, 0)
+    for mark in _delimiters_for(text[:_TABLE_HEAD]):
         counts = _cell_counts(text, mark)
         several = Counter(count for count in counts if count > 1)
-        alike = max(several.values(), default=0)
-        if several.total() > len(counts) / 2 and alike > most_alike:
-            best, most_alike = mark, alike
+        worth = (counts[:1] > [1], max(several.values(), default=0))
+        if several.total() > len(counts) / 2 and worth > most:
+            best, most = mark, worth
     return best
+
+
+def _delimiters_for(head: str) -> str:
+    decimals = len(_DECIMAL.findall(head)) > head.count(",") / 2
+    return _DELIMITERS_BESIDE_DECIMALS if decimals else DELIMITERS
 
 
 def _cell_counts(text: str, mark: str) -> list[int]:

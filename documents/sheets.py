@@ -70,7 +70,8 @@ def _pages(
             continue
         writer = PageWriter(source.room)
         for row in sheet.iter_rows():
-            writer.row([_told(cell) for cell in row])
+            if any(cell != "" for cell in row):
+                writer.row([_told(cell) for cell in row])
         yield writer.page(number, name)
 
 

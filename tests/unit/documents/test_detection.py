@@ -141,3 +141,10 @@ def test_detection_opens_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(DocumentRefused):
         detect(making.zipped({"../../x": "y"}), "zip", LIMITS)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"xx", b"HTTP/1.1 200 OK\r\nContent-Type: x\r\n\r\n", b"\0" * 9]
+)
+def test_what_ends_as_a_pdf_does_is_one_behind_rubbish(rubbish: bytes) -> None:
+    assert detect(rubbish + making.pdf(["x"]), "", LIMITS).format is Format.PDF

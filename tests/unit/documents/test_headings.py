@@ -138,3 +138,22 @@ def test_the_chunks_of_a_page_stand_under_the_bookmarks_before_them() -> None:
     )
     read = chunks(content, options=ChunkOptions(tokens=4))
     assert [chunk.place.headings for chunk in read] == [[], ["Methods"], ["Results"]]
+
+
+@pytest.mark.parametrize(
+    "title, body, heading",
+    [
+        ("Invoice #4711 for ACME", "<h1>Invoice</h1>", "Invoice #4711 for ACME"),
+        ("C++ in a nutshell", "<h1>C</h1>", "C++ in a nutshell"),
+        ("Python: the complete reference", "<h2>Python</h2>", "Python: the complete reference"),
+        ("Order 77 - Shop", "<table><tr><td><h1>Order 77</h1>Thanks</table>", "Order 77 - Shop"),
+        ("Page - Site", "<h1>Page</h1>", "Page"),
+        ("Page | Site", "<h1>Page</h1>", "Page"),
+        ("Page", "<h2>Page</h2>", "Page"),
+    ],
+)
+def test_a_title_is_left_out_only_where_a_heading_says_all_of_it_but_the_site(
+    title: str, body: str, heading: str
+) -> None:
+    [page] = pages(f"<!doctype html><title>{title}</title>{body}<p>t</p>".encode())
+    assert page.headings[0].title == heading

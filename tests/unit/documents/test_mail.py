@@ -125,3 +125,18 @@ def test_a_mail_is_its_headers_its_text_and_the_names_of_what_is_attached() -> N
 
 def test_a_mail_without_plain_text_is_read_from_its_html() -> None:
     assert "Hi you" in text(mail(html="<p>Hi <b>you</b></p>"))
+
+
+@pytest.mark.parametrize("header", ["From: <", "From: a@", "To: a@[", "Cc: ;", "From: a@b@c, ,,"])
+def test_a_header_that_is_no_address_is_shown_as_it_stands(header: str) -> None:
+    inner = f"Subject: inner\r\n{header}\r\n\r\nthe inner text".encode()
+    outer = (
+        b"Subject: outer\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n"
+        b"To: c@d.org\r\n\r\n--x\r\n\r\nsee below\r\n--x\r\nContent-Type: message/rfc822\r\n\r\n"
+        + inner
+        + b"\r\n--x--\r\n"
+    )
+    for content in (inner, outer):
+        told = text(content, "eml")
+        assert "the inner text" in told
+        assert header in told

@@ -292,3 +292,13 @@ def test_no_pattern_takes_longer_than_the_text_is_long() -> None:
     for content in (b"<?a?>" * 1600, b"<!---->" * 1100, b"# " + b" \t" * 100_000 + b"x",
                     b"---\n" * 50_000, b"[" * 8000, b"<!DOCTYPE[" * 800):  # fmt: skip
         assert pages(content + b"\n\nwords", "md")
+
+
+def test_a_stray_cell_far_to_the_right_makes_no_chunks_of_nothing() -> None:
+    content = making.workbook({"A": [["a", *[""] * 16_382, "stray"], [], ["b", "", "c"]]})
+    [page] = pages(content)
+    [first, second] = page.text.split("\n")
+    assert first.split(" | ")[0] == "a"
+    assert first.split(" | ")[-1] == "stray"
+    assert len(first) < 100
+    assert second == "b |  | c"

@@ -121,12 +121,12 @@ def test_a_table_is_told_by_its_rows_and_not_by_its_lines() -> None:
 
 
 def test_a_table_with_long_rows_is_told_by_those_that_are_looked_at_whole() -> None:
-    wide = ";".join(["x,y"] * 1000)
-    assert text("\n".join([wide] * 50).encode(), "csv").startswith("x,y | x,y")
+    wide = ";".join(["1,5"] * 1000)
+    assert text("\n".join([wide] * 50).encode(), "csv").startswith("1,5 | 1,5")
 
 
 def test_a_quote_without_end_does_not_hide_the_table() -> None:
-    assert text(b'a;"' + b"x, " * 100_000, "csv").startswith("a | x, x")
+    assert text(b'a;"' + b"x. " * 100_000, "csv").startswith("a | x. x")
 
 
 # --------------------------------------------------------------------------------------- records
@@ -207,6 +207,11 @@ def test_a_rule_at_the_start_hides_no_heading(start: str) -> None:
     assert titles(start + "\n# B\n") == ["A", "B"]
 
 
+def test_a_fence_is_opened_by_no_code_within_a_line_and_closed_by_no_other() -> None:
+    assert titles("```x``` is code\n\n# A\n") == ["A"]
+    assert titles("```\n```js\n# no heading\n```\n# B\n") == ["B"]
+
+
 @pytest.mark.parametrize(
     "front",
     [
@@ -223,3 +228,44 @@ def test_front_matter_has_no_headings(front: str, end: str) -> None:
 
 def test_front_matter_may_be_all_there_is() -> None:
     assert titles("---\n# A\ntitle: x\n---") == []
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "title: Foo\nog:title: Bar",
+        "dc:title: Foo\n# note\nlang: en",
+        "title: Foo\ntags: [\n  a\n]",
+        "\ntitle: Foo",
+        "$schema: x",
+        "@id: x",
+        "<<: *x",
+        "-\n  a: b",
+        'title: "a\nb"',
+        "- title: x",
+        '{"title": "x"}',
+    ],
+)
+def test_yaml_of_many_kinds_is_front_matter(front: str) -> None:
+    assert titles(f"---\n{front}\n---\n# Head") == ["Head"]
+
+
+@pytest.mark.parametrize(
+    "table, first",
+    [
+        (
+            "2024-01-01,ok;cached\n2024-01-02,fail;cold\n2024-01-03,ok;cold\n",
+            "2024-01-01 | ok;cached",
+        ),
+        ("Name <a@b.c>; Foo,1\nOther <d@e.f>; Bar,2\n", "Name <a@b.c>; Foo | 1"),
+        ("1,a|b\n2,c|d\n3,e|f\n", "1 | a|b"),
+        (
+            'title,tags,year\nA,x|y,1999\nB,"p|q"\nC,r|s\nD,t|u,2000,extra\n',
+            "title | tags | year",
+        ),
+        ("1,5;2,5;3,5\n4,5;5,5;6,5\n", "1,5 | 2,5 | 3,5"),
+        ("name;price\nant;1,50\nbee;2,25\n", "name | price"),
+    ],
+)
+def test_a_comma_separates_unless_it_stands_in_numbers(table: str, first: str) -> None:
+    assert text(table.encode(), "csv").split("\n")[0] == first
