@@ -40,7 +40,7 @@ demo-docs: $(SYNCED) ## Index the documents of a folder and search them: make de
 	@$(PYTHON) -m scripts.demo.folder_cli "$(DIR)" $(ARGS)
 
 test: $(SYNCED) ## Run every test but the slow ones
-	@$(PYTHON) -m pytest -m "not slow and not gpu" -n 2 --dist loadgroup $(ARGS)
+	@$(PYTHON) -m pytest -m "not slow and not gpu" $(ARGS)
 
 test-gpu: $(SYNCED) ## Run the tests that need a CUDA device
 	@$(PYTHON) -m pytest -m gpu tests/gpu $(ARGS)
