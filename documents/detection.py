@@ -98,10 +98,11 @@ def _is_pdf(content: bytes) -> bool:
     start, end = content[:PDF_WITHIN], content[-_HEAD:]
     if PDF_MAGIC not in start or _PDF_END not in end:
         return False
-    line = _PDF_LINE.search(start) is not None
-    if _PDF_LAST_LINES.search(end):
-        return (line and content.isascii()) or not _is_utf8(content)
-    return line and not _is_utf8(content)
+    begins = _PDF_LINE.search(start) is not None
+    ends = _PDF_LAST_LINES.search(end) is not None
+    if _is_utf8(content):
+        return begins and ends and content.isascii()
+    return begins or ends
 
 
 def _is_utf8(content: bytes) -> bool:

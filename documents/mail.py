@@ -39,14 +39,15 @@ def _write_headers(message: EmailMessage, writer: PageWriter) -> None:
 
 def _header(message: EmailMessage, name: str) -> str | None:
     """A header as it is meant, or as it stands where its addresses are none."""
+    raw = (value for key, value in message.raw_items() if key.lower() == name.lower())
+    as_it_stands = next(raw, None)
+    if as_it_stands is None:
+        return None
     try:
-        told = message[name]
+        told = str(message[name])
     except Exception:  # noqa: BLE001  # on hostile ones the library's parser raises what it likes
-        told = "<>"
-    if told is not None and "<>" in told:
-        raw = (value for key, value in message.raw_items() if key.lower() == name.lower())
-        return one_line(str(next(raw, "")))
-    return told
+        told = "<>"  # as where it finds no address
+    return one_line(str(as_it_stands)) if "<>" in told else told
 
 
 def _write_parts(message: EmailMessage, writer: PageWriter) -> None:
